@@ -14,6 +14,19 @@ set(FATHOM_MAY_USE_model base tensor config ops comm checkpoint kv)
 set(FATHOM_MAY_USE_engine base tensor config model kv comm)
 set(FATHOM_MAY_USE_api base text)
 set(FATHOM_MAY_USE_server base tensor config http text checkpoint kv model engine api)
+set(FATHOM_MAY_USE_apps base tensor config http text checkpoint kv model engine api server)
+# Stands beside the layers: for tests and benchmarks only.
+set(FATHOM_MAY_USE_testing base tensor config)
+
+# Whose tests run again with the older instruction set (make test), and whose under tsan: the
+# layers that compute, and those that have threads. A test elsewhere may ask with LABELS.
+set(FATHOM_LABELS_base threads)
+set(FATHOM_LABELS_http threads)
+set(FATHOM_LABELS_server threads)
+set(FATHOM_LABELS_engine threads exact)
+set(FATHOM_LABELS_tensor exact)
+set(FATHOM_LABELS_ops exact)
+set(FATHOM_LABELS_model exact)
 
 # fathom_layer(NAME SOURCES a.cc b.cc USES layer...)
 function(fathom_layer name)
@@ -29,9 +42,10 @@ function(fathom_layer name)
     endforeach()
 endfunction()
 
-# fathom_test(x_test.cc USES layer... [LIBS target...]): one program, its cases known to ctest.
+# fathom_test(x_test.cc USES layer... [LIBS target...] [LABELS exact|threads...]): one program that
+# ctest runs, in the target `tests`, and in `tests_threads` too where it has that label.
 function(fathom_test source)
-    cmake_parse_arguments(ARG "" "" "USES;LIBS" ${ARGN})
+    cmake_parse_arguments(ARG "" "" "USES;LIBS;LABELS" ${ARGN})
     get_filename_component(name ${source} NAME_WE)
     add_executable(${name} ${source})
     foreach(used IN LISTS ARG_USES)
@@ -40,7 +54,15 @@ function(fathom_test source)
     target_link_libraries(${name} PRIVATE fathom_testing ${ARG_LIBS} GTest::gtest_main)
     target_compile_definitions(${name} PRIVATE FATHOM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     add_test(NAME ${name} COMMAND ${name})
+    file(RELATIVE_PATH layer ${PROJECT_SOURCE_DIR}/src ${CMAKE_CURRENT_SOURCE_DIR})
+    string(REGEX REPLACE "/.*" "" layer "${layer}")
+    set(labels ${ARG_LABELS} ${FATHOM_LABELS_${layer}})
+    # A limit against hanging, not a measure of speed: sanitizers are ten times slower.
+    set_tests_properties(${name} PROPERTIES LABELS "${labels}" TIMEOUT 600)
     set_property(GLOBAL APPEND PROPERTY FATHOM_TESTS ${name})
+    if(threads IN_LIST labels)
+        set_property(GLOBAL APPEND PROPERTY FATHOM_TESTS_THREADS ${name})
+    endif()
 endfunction()
 
 # fathom_bench(x_bench.cc USES layer... [LIBS target...]): built by `make bench` only.
@@ -53,6 +75,21 @@ function(fathom_bench source)
     endforeach()
     target_link_libraries(${name} PRIVATE fathom_testing ${ARG_LIBS} benchmark::benchmark_main)
     set_property(GLOBAL APPEND PROPERTY FATHOM_BENCHES ${name})
+endfunction()
+
+# fathom_fuzz(x_fuzz USES layer...): tests/fuzz/x_fuzz.cc with libFuzzer's main, in the fuzz preset
+# only; its corpus is tests/fuzz/corpus/x. Run by scripts/fuzz.
+function(fathom_fuzz name)
+    if(NOT FATHOM_FUZZ)
+        return()
+    endif()
+    cmake_parse_arguments(ARG "" "" "USES" ${ARGN})
+    add_executable(${name} EXCLUDE_FROM_ALL ${PROJECT_SOURCE_DIR}/tests/fuzz/${name}.cc)
+    foreach(used IN LISTS ARG_USES)
+        target_link_libraries(${name} PRIVATE fathom_${used})
+    endforeach()
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    set_property(GLOBAL APPEND PROPERTY FATHOM_FUZZERS ${name})
 endfunction()
 
 # An op is a folder of files with fixed names; a missing contract, dispatch, CPU side or test stops
