@@ -55,8 +55,8 @@ Result<std::string> read_text(const std::filesystem::path& path, int64_t bytes_m
     if (!file.ok()) return std::move(file).error();
     const std::string_view text = file.value().text();
     if (static_cast<int64_t>(text.size()) > bytes_max)
-        return Error{Code::corrupt, str(path.string(), ": ", text.size(), " bytes, expected at most ",
-                                        bytes_max)};
+        return Error{Code::corrupt,
+                     str(path.string(), ": ", text.size(), " bytes, expected at most ", bytes_max)};
     return std::string(text);
 }
 
