@@ -1,0 +1,1 @@
+// The layer's only own source; everything else comes with fathom_op().
