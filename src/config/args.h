@@ -49,15 +49,24 @@ struct ModelArgs {
 
     int bos_token_id = 0, eos_token_id = 1;
 
+    // quantization_config: linears may be e4m3 with one scale per 128x128 (weight_scale_inv). The
+    // tensors themselves say which are (checkpoint/names.h).
+    bool fp8_blocks = false;
+    // quantization_config.scale_fmt: what act_quant does to the scales of activations. true: the
+    // next power of two ("ue8m0", and every checkpoint that says nothing); false: amax / 448.
+    bool scale_ue8m0 = true;
+
     int qk_head_dim() const { return qk_nope_head_dim + qk_rope_head_dim; }
     // The MTP layer is layer n_layers; it is counted here.
     int n_all_layers() const { return n_layers + n_mtp_layers; }
     bool is_dense(int layer) const { return layer < n_dense_layers; }
 };
 
-// Reads FOLDER/config.json. Errors: no such file; not JSON; another architecture; a size that is
-// missing, not positive or that does not divide as the model needs; scoring, rope or activation
-// that V3.2 does not have.
+// Reads FOLDER/config.json. Errors (one sentence with the value and the remedy): no such file; not
+// JSON; another architecture; a size that is missing, out of range or that does not divide as the
+// model needs; scoring, rope, activation or quantization that V3.2 does not have. Names as in
+// https://huggingface.co/deepseek-ai/DeepSeek-V3.2/blob/main/config.json; rope_parameters and
+// rope_type, as newer transformers write them, are read too.
 Result<ModelArgs> load_model_args(const std::filesystem::path& folder);
 
 }  // namespace fathom
