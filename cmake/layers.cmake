@@ -24,7 +24,7 @@ set(FATHOM_LABELS_base threads)
 set(FATHOM_LABELS_http threads)
 set(FATHOM_LABELS_server threads)
 set(FATHOM_LABELS_engine threads exact)
-set(FATHOM_LABELS_tensor exact)
+set(FATHOM_LABELS_tensor threads exact)
 set(FATHOM_LABELS_ops exact)
 set(FATHOM_LABELS_model exact)
 
