@@ -62,8 +62,8 @@ test:  ## all tests, then the exactness tests again without AVX-512
 
 bench:  ## all benchmarks; ARGS="--benchmark_filter=..." chooses
 	@scripts/setup build bench
-	@scripts/compile release $(JOBS) fathom benches
-	@scripts/bench build/release $(ARGS)
+	@scripts/compile dev $(JOBS) fathom benches
+	@scripts/bench build/dev $(ARGS)
 
 format:  ## clang-format, in place
 	@scripts/setup build checks
