@@ -16,7 +16,7 @@ set(FATHOM_MAY_USE_api base text)
 set(FATHOM_MAY_USE_server base tensor config http text checkpoint kv model engine api)
 set(FATHOM_MAY_USE_apps base tensor config http text checkpoint kv model engine api server)
 # Stands beside the layers: for tests and benchmarks only.
-set(FATHOM_MAY_USE_testing base tensor config checkpoint)
+set(FATHOM_MAY_USE_testing base tensor config ops comm checkpoint kv model)
 
 # Whose tests run again with the older instruction set (make test), and whose under tsan: the
 # layers that compute, and those that have threads. A test elsewhere may ask with LABELS.

@@ -22,6 +22,7 @@ CLEAN = {
                           "set(FATHOM_MAY_USE_ops base tensor)\nset(FATHOM_MAY_USE_model base\n"
                           "    tensor ops)\nset(FATHOM_MAY_USE_testing base tensor)\n",
     "src/base/check.h": HEADER,
+    "src/base/CMakeLists.txt": "fathom_test(a_test.cc USES base)\n",
     "src/ops/CMakeLists.txt": "foreach(op IN ITEMS rms_norm)\n    fathom_op(${op})\nendforeach()\n",
     "src/ops/rms_norm/rms_norm.h": HEADER,
     "src/ops/rms_norm/rms_norm.cc": '#include "tensor/expect.h"\nvoid f() { expect("x"); }\n',
@@ -58,6 +59,7 @@ CASES = [
     ("columns", "src/model/a.cc", "int a;\n// " + "x" * 98 + "\n", 2),
     ("columns", "scripts/a", "#!/bin/sh\n# " + "x" * 99 + "\n", 2),
     ("size", "docs/picture.png", "x" * ((1 << 20) + 1), 1),
+    ("size", "tests/golden/a.bin", "x" * ((8 << 20) + 1), 1),
     ("elsewhere", "README.md", f"See\n{OUTSIDE} for more.\n", 2),
     ("elsewhere", "docs/a.md", "as in `../shar" + "ed/design.md`\n", 1),
     ("adr", "docs/adr/0001-x.md", "x\n" * 41, 41),
@@ -68,6 +70,7 @@ CASES = [
     ("layer", "src/base/a.cc", '#include "base/check.h"\n#include "tensor/tensor.h"\n', 2),
     ("layer", "src/ops/rms_norm/a.h", '#pragma once\n#include "model/mla.h"\n', 2),
     ("layer", "src/model/a.cc", '#include "testing/compare.h"\n', 1),
+    ("layer", "src/base/a_test.cc", '#include "testing/a.h"\n#include "tensor/tensor.h"\n', 2),
     ("layer", "src/new/a.cc", "int a;\n", 1),
     ("layers", "docs/architecture.md", "| layer |\n| `ops` | x | base, tensor, model |\n", 2),
     ("layers", "docs/architecture.md", "| `nothing` | x | base |\n", 1),
@@ -80,6 +83,7 @@ CASES = [
 ]
 
 NEAR_MISSES = [
+    ("tests/golden/a.bin", "x" * (8 << 20)),
     ("src/model/a.cc", '// throw, getenv, <<<, std::regex\nconst char* s = "throw getenv(";\n'),
     ("src/model/a.cc", "/* #ifdef\n#if X */ int thrown = 1'000'000;\n"),
     ("src/model/a.cc", 'const char* s = R"(throw "shared_ptr)";\n'),
