@@ -71,6 +71,7 @@ CASES = [
     ("layer", "src/ops/rms_norm/a.h", '#pragma once\n#include "model/mla.h"\n', 2),
     ("layer", "src/model/a.cc", '#include "testing/compare.h"\n', 1),
     ("layer", "src/base/a_test.cc", '#include "testing/a.h"\n#include "tensor/tensor.h"\n', 2),
+    ("layer", "src/ops/ops.cc", '#include "ops/op_testing.h"\n', 1),
     ("layer", "src/new/a.cc", "int a;\n", 1),
     ("layers", "docs/architecture.md", "| layer |\n| `ops` | x | base, tensor, model |\n", 2),
     ("layers", "docs/architecture.md", "| `nothing` | x | base |\n", 1),
@@ -83,6 +84,8 @@ CASES = [
 ]
 
 NEAR_MISSES = [
+    ("src/ops/op_testing.h", '#pragma once\n#include "testing/compare.h"\n'),
+    ("src/ops/rms_norm/rms_norm_test.cc", '#include "ops/op_testing.h"\n'),
     ("tests/golden/a.bin", "x" * (8 << 20)),
     ("src/model/a.cc", '// throw, getenv, <<<, std::regex\nconst char* s = "throw getenv(";\n'),
     ("src/model/a.cc", "/* #ifdef\n#if X */ int thrown = 1'000'000;\n"),
