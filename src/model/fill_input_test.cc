@@ -1,0 +1,60 @@
+#include "model/fill_input.h"
+
+#include <gtest/gtest.h>
+
+#include <vector>
+
+namespace fathom {
+namespace {
+
+constexpr Limits kLimits{.batch_tokens_max = 8,
+                         .batch_sequences_max = 3,
+                         .sequence_tokens_max = 12,
+                         .block_tokens = 4,
+                         .num_blocks = 9};
+
+struct Input {
+    std::vector<char> memory = std::vector<char>(ForwardInput::bytes(kLimits));
+    ForwardInput in{memory.data(), kLimits};
+};
+
+std::vector<int> values(const Tensor& t, int64_t count) {
+    return {t.as<int32_t>(), t.as<int32_t>() + count};
+}
+
+TEST(FillInput, APromptPartAndADecode) {
+    Input input;
+    const std::vector<Token> prompt{10, 11, 12, 13, 14, 15, 16}, other{20, 21, 22};
+    const std::vector<int32_t> prompt_blocks{7, 2}, other_blocks{5};
+    const SequencePart parts[] = {{prompt, 2, 4, prompt_blocks, false},
+                                  {other, 2, 1, other_blocks, true}};
+    fill_input(input.in, parts);
+    EXPECT_EQ(values(input.in.counts, 4), (std::vector{5, 2, 1, 6}));
+    EXPECT_EQ(values(input.in.tokens, 5), (std::vector{12, 13, 14, 15, 22}));
+    EXPECT_EQ(values(input.in.next_tokens, 5), (std::vector{13, 14, 15, 16, -1}));
+    EXPECT_EQ(values(input.in.positions, 5), (std::vector{2, 3, 4, 5, 2}));
+    EXPECT_EQ(values(input.in.sequences, 5), (std::vector{0, 0, 0, 0, 1}));
+    EXPECT_EQ(values(input.in.slots, 5), (std::vector{30, 31, 8, 9, 22}));
+    EXPECT_EQ(values(input.in.logits_rows, 1), (std::vector{4}));
+    EXPECT_EQ(values(input.in.block_tables, 2), (std::vector{7, 2}));
+    EXPECT_EQ(values(input.in.block_tables.rows(1, 2), 1), (std::vector{5}));
+}
+
+TEST(FillInput, AnEmptyStepIsLegal) {
+    Input input;
+    fill_input(input.in, {});
+    EXPECT_EQ(values(input.in.counts, 4), (std::vector{0, 0, 0, 0}));
+}
+
+TEST(FillInput, RefusesWhatDoesNotFit) {
+    Input input;
+    const std::vector<Token> tokens(12, 1);
+    const std::vector<int32_t> blocks{0, 1, 2};
+    const SequencePart too_many[] = {{tokens, 0, 9, blocks, true}};
+    EXPECT_DEATH(fill_input(input.in, too_many), "9 tokens in the step, at most 8");
+    const SequencePart no_block[] = {{tokens, 4, 5, {blocks.data(), 2}, true}};
+    EXPECT_DEATH(fill_input(input.in, no_block), "3 blocks needed, the sequence has 2");
+}
+
+}  // namespace
+}  // namespace fathom
