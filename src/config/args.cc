@@ -272,6 +272,19 @@ Result<ModelArgs> read(const Json& json) {
 
 }  // namespace
 
+Result<ModelArgs> parse_model_args(std::string_view text) {
+    bool too_deep = false;
+    const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
+        too_deep = too_deep || depth > kDepthMax;
+        return depth <= kDepthMax;
+    };
+    const Json json = Json::parse(text, limit_depth, /*allow_exceptions=*/false);
+    if (json.is_discarded() || too_deep || !json.is_object())
+        return Error{Code::corrupt,
+                     "not a JSON object; expected the config.json that came with the weights"};
+    return read(json);
+}
+
 Result<ModelArgs> load_model_args(const std::filesystem::path& folder) {
     const std::filesystem::path path = folder / "config.json";
     std::error_code ignored;
@@ -287,17 +300,7 @@ Result<ModelArgs> load_model_args(const std::filesystem::path& folder) {
                          "fathom tiny to make one")};
     Result<std::string> text = read_text(path, kConfigBytesMax);
     if (!text.ok()) return std::move(text).error();
-    bool too_deep = false;
-    const auto limit_depth = [&](int depth, Json::parse_event_t, Json&) {
-        too_deep = too_deep || depth > kDepthMax;
-        return depth <= kDepthMax;
-    };
-    const Json json = Json::parse(text.value(), limit_depth, /*allow_exceptions=*/false);
-    if (json.is_discarded() || too_deep || !json.is_object())
-        return Error{Code::corrupt, str(path.string(),
-                                        ": not a JSON object; expected the config.json that came "
-                                        "with the weights")};
-    Result<ModelArgs> args = read(json);
+    Result<ModelArgs> args = parse_model_args(text.value());
     if (!args.ok()) return std::move(args).error().in(path.string());
     return args;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -62,11 +63,13 @@ struct ModelArgs {
     bool is_dense(int layer) const { return layer < n_dense_layers; }
 };
 
-// Reads FOLDER/config.json. Errors (one sentence with the value and the remedy): no such file; not
-// JSON; another architecture; a size that is missing, out of range or that does not divide as the
-// model needs; scoring, rope, activation or quantization that V3.2 does not have. Names as in
+// Reads the text of a config.json, or FOLDER/config.json. Errors (one sentence with the value and
+// the remedy): no such file; not JSON; another architecture; a size that is missing, out of range
+// or that does not divide as the model needs; scoring, rope, activation or quantization that V3.2
+// does not have. Names as in
 // https://huggingface.co/deepseek-ai/DeepSeek-V3.2/blob/main/config.json; rope_parameters and
 // rope_type, as newer transformers write them, are read too.
+Result<ModelArgs> parse_model_args(std::string_view json);
 Result<ModelArgs> load_model_args(const std::filesystem::path& folder);
 
 }  // namespace fathom
