@@ -180,14 +180,15 @@ struct PreTokenizer::Rules {
 
 Result<PreTokenizer> PreTokenizer::create(const std::vector<std::string>& patterns) {
     if (patterns.size() != kRules)
-        return Error{Code::invalid_argument, str("the pre-tokenizer has ", patterns.size(),
-                                                 " Split rules, expected DeepSeek's ", kRules)};
+        return Error{Code::invalid_argument,
+                     str("the pre-tokenizer has ", patterns.size(), " Split rules, DeepSeek's has ",
+                         kRules, ", and only DeepSeek's tokenizer is supported")};
     auto rules = std::make_unique<Rules>();
     for (int i = 0; i < kRules; ++i) {
         if (patterns[i] != kPatterns[i])
             return Error{Code::invalid_argument,
                          str("Split rule ", i + 1, " of the pre-tokenizer is not DeepSeek's ",
-                             kPatterns[i], ": only DeepSeek's tokenizer is supported")};
+                             kPatterns[i], ", and only DeepSeek's tokenizer is supported")};
         rules->plain[i] = compile(kPatterns[i]);
         rules->patched[i] = compile(patched(kPatterns[i]));
     }
