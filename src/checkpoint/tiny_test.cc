@@ -213,6 +213,19 @@ TEST(Tiny, RangesOfAFile) {
     }
 }
 
+// No block of the goldens has such a maximum; other seeds do.
+TEST(Tiny, Fp8ScaleOfAnExactPowerOfTwo) {
+    for (const auto& [largest, want, code] :
+         {std::tuple{448.0f, 1.0f, 0x7e}, {449.0f, 2.0f, 0x76}, {224.0f, 0.5f, 0x7e}}) {
+        const std::vector<float> x{0, -largest, 0, 0};
+        std::vector<uint8_t> codes(4);
+        std::vector<float> scales(1);
+        quantize_fp8_rows(x, 4, codes, scales);
+        EXPECT_EQ(scales[0], want);
+        EXPECT_EQ(codes[1], 0x80 | code);
+    }
+}
+
 TEST(Tiny, Crc32) { EXPECT_EQ(crc32("123456789"), 0xCBF43926u); }  // The published check value.
 
 }  // namespace
