@@ -6,15 +6,15 @@
 
 PCRE2 10.42 has the tables of Unicode 14, as this Python's unicodedata must (it is checked);
 tokenizers 0.23.3 has later ones. `header` prints the difference, for the five classes that
-DeepSeek's patterns name, as C++. `vectors` prints the token ids of texts around each of these
-ranges, and around the white space that the two take for different things.
+DeepSeek's patterns name, as C++. `vectors` prints the pieces of texts with the borders of these
+ranges and their neighbours, and with what one of the two may take for white space.
 """
 import json
 import sys
 import unicodedata
 
 import tokenizers
-from tokenizers import Regex, Tokenizer, pre_tokenizers
+from tokenizers import Regex, pre_tokenizers
 
 CLASSES = [("L", "Letters"), ("M", "Marks"), ("N", "Numbers"), ("P", "Punctuation"), ("S", "Symbols")]
 EVERY = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
@@ -75,14 +75,18 @@ struct CodeRange {{
 
 
 def print_vectors(path):
-    tokenizer = Tokenizer.from_file(path)
-    chars = [chr(c) for ranges in extra_ranges().values() for r in ranges for c in sorted(set(r))]
-    spaces = in_class(r"\s") | {0x180E, 0x200B, 0x2060, 0xFEFF} | set(range(0x1C, 0x20))
-    chars += [chr(c) for c in sorted(spaces)]
-    texts = [text for c in chars for text in (f"a{c}b {c}{c}1{c}.{c}", f" {c}\n{c} \u4e00{c}x")]
-    for text in texts:
-        ids = tokenizer.encode(text, add_special_tokens=False).ids
-        print(json.dumps({"text": text, "ids": ids}, separators=(",", ":")))
+    with open(path, encoding="utf-8") as f:
+        rules = json.load(f)["pre_tokenizer"]["pretokenizers"][:-1]
+    splits = [pre_tokenizers.Split(Regex(rule["pattern"]["Regex"]), "isolated") for rule in rules]
+    pre_tokenizer = pre_tokenizers.Sequence(splits)
+    codes = {0x1C, 0x1F, 0x180E, 0x200B, 0x2060, 0xFEFF} | in_class(r"\s")
+    for ranges in extra_ranges().values():
+        for first, last in ranges:
+            codes |= {first - 1, first, last, last + 1}
+    for c in map(chr, sorted(codes)):
+        for text in (f"a{c}b {c}{c}1{c}.{c}", f" {c}\n{c} \u4e00{c}x"):
+            pieces = [piece for piece, _ in pre_tokenizer.pre_tokenize_str(text)]
+            print(json.dumps({"text": text, "pieces": pieces}, separators=(",", ":")))
 
 
 if __name__ == "__main__":

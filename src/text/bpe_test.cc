@@ -65,6 +65,17 @@ TEST(Bpe, UnreachableTokenIsNotUsed) {
     EXPECT_EQ(bpe.bytes(unreachable), "qqz");
 }
 
+// Eight spaces are a token; the top bit of the last byte is one that the table's hash forgets.
+TEST(Bpe, EqualHashIsNotEqualBytes) {
+    const TokenizerFile file = small_file();
+    const Bpe bpe(file.tokens, file.byte_tokens, file.merges);
+    for (const std::string_view piece : {"        ", "       \xa0"}) {
+        std::vector<Token> tokens;
+        bpe.encode(piece, tokens);
+        EXPECT_EQ(tokens, encode_plainly(file, piece)) << ::testing::PrintToString(piece);
+    }
+}
+
 TEST(Bpe, EveryTokenOfItsOwnBytes) {
     const TokenizerFile file = small_file();
     const Bpe bpe(file.tokens, file.byte_tokens, file.merges);

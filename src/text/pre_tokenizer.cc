@@ -46,7 +46,7 @@ std::string patched(std::string_view pattern) {
             std::string members(rest.substr(0, 5));
             for (const CodeRange& range : extra_ranges(rest[3]))
                 members += str("\\x{", std::hex, range.first * 1u, "}-\\x{", range.last * 1u, "}");
-            out += in_class ? members : "[" + members + "]";
+            out += in_class ? members : str("[", members, "]");
             i += 4;
         } else if (rest.starts_with("\\s") || rest.starts_with("\\S")) {
             CHECK(!in_class, "white space within a class of ", pattern);
