@@ -18,7 +18,8 @@ MARK = "TO" + "DO"
 OUTSIDE = "/wor" + "k/data"
 
 CLEAN = {
-    "cmake/layers.cmake": "set(FATHOM_MAY_USE_base)\nset(FATHOM_MAY_USE_tensor base)\n"
+    "cmake/layers.cmake": "set(FATHOM_MAY_USE_base)\nset(FATHOM_MAY_USE_text base)\n"
+                          "set(FATHOM_MAY_USE_tensor base)\n"
                           "set(FATHOM_MAY_USE_ops base tensor)\nset(FATHOM_MAY_USE_model base\n"
                           "    tensor ops)\nset(FATHOM_MAY_USE_testing base tensor)\n",
     "src/base/check.h": HEADER,
@@ -28,6 +29,7 @@ CLEAN = {
     "src/ops/rms_norm/rms_norm.cc": '#include "tensor/expect.h"\nvoid f() { expect("x"); }\n',
     "src/ops/rms_norm/rms_norm_test.cc": '#include "testing/compare.h"\n',
     "src/model/CMakeLists.txt": "fathom_test(mla_test.cc USES model)\n",
+    "src/text/CMakeLists.txt": "foreach(n IN ITEMS bpe)\nfathom_test(${n}_test.cc)\nendforeach()\n",
     "src/model/mla_test.cc": "TEST(Mla, Works) { cpu::rms_norm(y, x); }\n",
 }
 
@@ -77,6 +79,7 @@ CASES = [
     ("layers", "docs/architecture.md", "| `nothing` | x | base |\n", 1),
     ("expect", "src/ops/rms_norm/rms_norm.cc", "// expect(x)\nvoid f() {}\n", 1),
     ("target", "src/model/lost_test.cc", "int a;\n", 1),
+    ("target", "src/text/lost_test.cc", "int a;\n", 1),
     ("target", "src/ops/silu/silu_test.cc", "int a;\n", 1),
     ("target", "tests/fuzz/lost_fuzz.cc", "int a;\n", 1),
     ("exceptions", "tools/tidy_exceptions.txt", "# Why.\nthrow src/model/a.cc # gone\n", 2),
@@ -84,6 +87,7 @@ CASES = [
 ]
 
 NEAR_MISSES = [
+    ("src/text/bpe_test.cc", "int a;\n"),
     ("src/ops/op_testing.h", '#pragma once\n#include "testing/compare.h"\n'),
     ("src/ops/rms_norm/rms_norm_test.cc", '#include "ops/op_testing.h"\n'),
     ("tests/golden/a.bin", "x" * (8 << 20)),
