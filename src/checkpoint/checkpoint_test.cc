@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/file.h"
+#include "checkpoint/inventory.h"
 #include "checkpoint/safetensors_writer.h"
 #include "checkpoint/verify.h"
 #include "testing/tiny_checkpoint.h"
@@ -433,6 +434,30 @@ TEST(Checkpoint, ExpertsOfOneLayerInTwoFormats) {
     });
     EXPECT_TRUE(has(c.problems(), "experts.2.up_proj.weight is bf16 and")) << c.problems();
     EXPECT_TRUE(has(c.problems(), "fathom needs both in one format"));
+}
+
+// By hand, from the sizes of the reference preset.
+TEST(Checkpoint, InventoryOfTheReference) {
+    const fs::path folder = testing::tiny_checkpoint("reference", CheckpointFormat::fp8);
+    const ModelArgs args = load_model_args(folder).value();
+    const Checkpoint checkpoint = std::move(Checkpoint::open(folder)).value();
+    const Inventory inventory = take_inventory(checkpoint, args);
+    EXPECT_EQ(inventory[Part::embedding].bytes, 512 * 256 * 2);
+    EXPECT_EQ(inventory[Part::head].bytes, 512 * 256 * 2);
+    EXPECT_EQ(inventory[Part::experts].tensors, 2 * 16 * 3);
+    EXPECT_EQ(inventory[Part::experts].bytes, 2 * 16 * 3 * 128 * 256);
+    EXPECT_EQ(inventory[Part::experts].formats, std::set<std::string>{"fp8"});
+    EXPECT_EQ(inventory[Part::shared_experts].bytes, 2 * 3 * 128 * 256);
+    EXPECT_EQ(inventory[Part::dense_mlp].bytes, 3 * 512 * 256);
+    EXPECT_EQ(inventory.total.bytes, 11708072);  // The index's total_size.
+    int64_t sum = inventory.mtp.bytes + inventory.scales.bytes;
+    for (const InventoryRow& row : inventory.parts) sum += row.bytes;
+    EXPECT_EQ(sum, inventory.total.bytes);
+    EXPECT_EQ(inventory.other.tensors, 0);
+    const int64_t always = sum - inventory.mtp.bytes - inventory[Part::embedding].bytes -
+                           inventory[Part::experts].bytes * 12 / 16 + 256 * 2;
+    const int64_t expert_scales = 2 * 16 * 3 * 2 * 4;  // One row of blocks, two columns, or so.
+    EXPECT_EQ(inventory.active_bytes, always - expert_scales * 12 / 16);
 }
 
 TEST(Checkpoint, TokenizerBeyondTheVocabulary) {
