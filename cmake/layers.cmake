@@ -74,6 +74,7 @@ function(fathom_bench source)
         target_link_libraries(${name} PRIVATE fathom_${used})
     endforeach()
     target_link_libraries(${name} PRIVATE fathom_testing ${ARG_LIBS} benchmark::benchmark_main)
+    target_compile_definitions(${name} PRIVATE FATHOM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     set_property(GLOBAL APPEND PROPERTY FATHOM_BENCHES ${name})
 endfunction()
 
