@@ -333,12 +333,12 @@ Result<std::vector<InputRange>> read_input_ranges(const fs::path& path) {
                          "; expected {\"module\": {\"input_scale\": s, \"input_offset\": o}}")};
     };
     if (!json.is_object()) return refuse("not a JSON object");
+    const auto number = [](const nlohmann::json& range, const char* key) {
+        const bool there = range.is_object() && range.contains(key) && range[key].is_number();
+        return there ? range[key].get<double>() : std::nan("");
+    };
     for (const auto& [module, range] : json.items()) {
-        const auto number = [&](const char* key) {
-            const bool there = range.is_object() && range.contains(key) && range[key].is_number();
-            return there ? range[key].template get<double>() : std::nan("");
-        };
-        const double scale = number("input_scale"), offset = number("input_offset");
+        const double scale = number(range, "input_scale"), offset = number(range, "input_offset");
         if (!(scale > 0) || !(offset >= -128 && offset <= 127) || offset != std::rint(offset))
             return refuse(str(module, " is ", range.dump()));
         ranges.push_back({module, scale, offset});
