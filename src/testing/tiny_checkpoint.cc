@@ -6,11 +6,8 @@
 #include <cstdlib>
 
 namespace fathom::testing {
-namespace {
 
 namespace fs = std::filesystem;
-
-}  // namespace
 
 fs::path tiny_checkpoint(std::string_view preset, CheckpointFormat format) {
     // FATHOM_TINY_CACHE is a folder of the build tree, named by a hash of the writer's sources.
@@ -29,6 +26,12 @@ fs::path tiny_checkpoint(std::string_view preset, CheckpointFormat format) {
     if (failed) fs::remove_all(unfinished);
     CHECK(fs::exists(folder), folder.string(), ": ", failed.message());
     return folder;
+}
+
+fs::path tiny_checkpoint(std::string_view preset, std::string_view format) {
+    const std::optional<CheckpointFormat> named = format_named(format);
+    CHECK(named, "no format ", format);
+    return tiny_checkpoint(preset, *named);
 }
 
 TemporaryFolder::TemporaryFolder() {

@@ -21,7 +21,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* input, size_t size) {
     size_t sum = 0;
     for (const auto& [name, tensor] : tensors.value()) {
         int64_t count = fathom::size_of(tensor.dtype);
-        for (const int64_t dim : tensor.shape) count *= dim;
+        for (const int64_t dim : tensor.shape) {
+            CHECK(dim >= 0, name, " has a size of ", dim);
+            count *= dim;
+        }
         CHECK(count == std::ssize(tensor.data), name, ": ", count, " != ", tensor.data.size());
         CHECK(tensor.data.empty() ||
                   (tensor.data.data() >= data.data() &&
