@@ -18,6 +18,8 @@
 namespace fathom {
 namespace {
 
+// Not MLA's layout; DeepSeek's first published code had it wrong, and corrected it.
+constexpr Rope kRope = Rope::half;
 constexpr float kKeyNormEps = 1e-6f;  // Not rms_norm_eps: LayerNorm's own in inference/model.py.
 
 // The rotated part of index heads comes first (of MLA's queries it comes last).
@@ -47,7 +49,7 @@ void Indexer::store_keys(const Forward& f, Tensor x) const {
     Tensor k = f.tmp(f.dtype, f.T(), args_.index_head_dim);
     ops::linear(s, k, x, w_.wk);
     ops::layer_norm(s, k, k, w_.k_norm, w_.k_norm_bias, kKeyNormEps);
-    ops::rotary(s, rotated_part(k.split_heads(1), args_), f.freqs_cis, Rope::half);
+    ops::rotary(s, rotated_part(k.split_heads(1), args_), f.freqs_cis, kRope);
     const IndexFormat format = f.kv.layout().index;
     if (format == IndexFormat::fp8) ops::hadamard(s, k, k);
     ops::store_index_keys(s, f.kv.index_keys(layer_), k, f.slots, f.at.block_tokens, format);
@@ -60,7 +62,7 @@ void Indexer::choose(const Forward& f, Tensor topk_indices, Tensor x, Tensor qr)
 
     Tensor q = f.tmp(f.dtype, T, H * D);
     ops::linear(s, q, qr, w_.wq_b);
-    ops::rotary(s, rotated_part(q.split_heads(H), args_), f.freqs_cis, Rope::half);
+    ops::rotary(s, rotated_part(q.split_heads(H), args_), f.freqs_cis, kRope);
     Tensor weights = f.tmp(DType::f32, T, H);
     ops::linear(s, weights, x, w_.weights_proj);
 

@@ -9,6 +9,11 @@
 #include "ops/store_latent/store_latent.h"
 
 namespace fathom {
+namespace {
+
+constexpr Rope kRope = Rope::interleaved;
+
+}  // namespace
 
 MLA::MLA(const ModelArgs& args, int layer, const Weights& weights)
     : args_(args),
@@ -30,13 +35,13 @@ void MLA::forward(const Forward& f, Tensor out, Tensor x) const {
     Tensor q = f.tmp(f.dtype, T, H * args_.qk_head_dim());
     ops::linear(s, q, qr, w_.wq_b);
     auto [q_nope, q_pe] = q.split_heads(H).split_last(args_.qk_nope_head_dim, R);
-    ops::rotary(s, q_pe, f.freqs_cis, Rope::interleaved);
+    ops::rotary(s, q_pe, f.freqs_cis, kRope);
 
     Tensor kv_and_pe = f.tmp(f.dtype, T, C + R);
     ops::linear(s, kv_and_pe, x, w_.wkv_a);
     auto [kv, k_pe] = kv_and_pe.split_last(C, R);
     ops::rms_norm(s, kv, kv, w_.kv_norm, args_.norm_eps);
-    ops::rotary(s, k_pe.split_heads(1), f.freqs_cis, Rope::interleaved);
+    ops::rotary(s, k_pe.split_heads(1), f.freqs_cis, kRope);
     ops::store_latent(s, f.kv.latent(layer_), kv, k_pe, f.slots, f.kv.layout().latent);
 
     Tensor topk_indices = indexer_.forward(f, x, qr);
