@@ -92,27 +92,34 @@ struct World {
     HostTensor kv, q, sequences, indices;
 };
 
-// The formula in double: one head's output and its lse.
-double formula(const World& w, int64_t t, int64_t h, std::vector<double>& o) {
-    const int64_t row = (t * w.H + h) * (kC + kR + 16);
-    std::vector<int> chosen;
-    for (int64_t i = 0; i < w.K; ++i)
-        if (*w.index(t, i) >= 0) chosen.push_back(*w.index(t, i));
-    std::vector<double> score;
-    double top = -kInf, sum = 0;
-    for (int p : chosen) {
-        double dot = 0;
-        for (int c = 0; c < kC + kR; ++c) dot += element(w.q, row + c) * w.key(t, p, c);
-        score.push_back(dot * kScale);
-        top = std::max(top, score.back());
+// The formula in double: o [H, kC] and lse [H] of one token.
+struct Want {
+    Want(const World& w, int64_t t) : o(w.H * kC), lse(w.H, kInf) {
+        std::vector<double> keys, score;
+        for (int64_t i = 0; i < w.K; ++i)
+            if (const int p = *w.index(t, i); p >= 0)
+                for (int c = 0; c < kC + kR; ++c) keys.push_back(w.key(t, p, c));
+        const size_t n = keys.size() / (kC + kR);
+        if (n == 0) return;
+        for (int64_t h = 0; h < w.H; ++h) {
+            double q[kC + kR], top = -kInf, sum = 0;
+            for (int c = 0; c < kC + kR; ++c)
+                q[c] = element(w.q, (t * w.H + h) * (kC + kR + 16) + c);
+            score.assign(n, 0);
+            for (size_t i = 0; i < n; ++i) {
+                for (int c = 0; c < kC + kR; ++c) score[i] += q[c] * keys[i * (kC + kR) + c];
+                score[i] *= kScale;
+                top = std::max(top, score[i]);
+            }
+            for (double x : score) sum += std::exp(x - top);
+            for (size_t i = 0; i < n; ++i)
+                for (int c = 0; c < kC; ++c)
+                    o[h * kC + c] += std::exp(score[i] - top) / sum * keys[i * (kC + kR) + c];
+            lse[h] = top + std::log(sum);
+        }
     }
-    for (double x : score) sum += std::exp(x - top);
-    o.assign(kC, 0);
-    for (size_t i = 0; i < chosen.size(); ++i)
-        for (int c = 0; c < kC; ++c)
-            o[c] += std::exp(score[i] - top) / sum * w.key(t, chosen[i], c);
-    return chosen.empty() ? kInf : top + std::log(sum);
-}
+    std::vector<double> o, lse;
+};
 
 using Op = void (*)(Stream&, Tensor, Tensor, Tensor, Tensor, Tensor, const PagedTokens&, Tensor,
                     LatentFormat, float);
@@ -132,18 +139,18 @@ Result run(const World& w, DType o_dtype, Op op = ops::sparse_attention, int thr
 void expect_formula(const World& w, DType o_dtype, Op op) {
     const Result got = run(w, o_dtype, op);
     auto want = allocate(DType::f64, {w.T, w.H, kC});
-    for (int64_t t = 0; t < w.T; ++t)
+    for (int64_t t = 0; t < w.T; ++t) {
+        const Want token(w, t);
+        std::copy(token.o.begin(), token.o.end(), want.view.as<double>() + t * w.H * kC);
         for (int64_t h = 0; h < w.H; ++h) {
-            std::vector<double> o;
-            const double lse = formula(w, t, h, o);
-            std::copy(o.begin(), o.end(), want.view.as<double>() + (t * w.H + h) * kC);
-            const double got_lse = element(got.lse, t * w.H + h);
+            const double lse = token.lse[h], got_lse = element(got.lse, t * w.H + h);
             if (lse == kInf) {
                 ASSERT_EQ(got_lse, kInf);
             } else {
                 ASSERT_NEAR(got_lse, lse, 3e-6 * std::max(1.0, std::abs(lse))) << t << ", " << h;
             }
         }
+    }
     // An error of a score of size 10, some 1e-6, is a relative error of its probability.
     constexpr Tolerance kSums{.rel = 5e-5, .rms = 5e-6, .scale = 2e-6};
     EXPECT_EQ(compare(got.o, want, o_dtype == DType::f32 ? kSums : kBf16), "")
@@ -187,14 +194,13 @@ TEST(SparseAttention, LargeScores) {
         w.choose(0, 0, 1, 400);
         w.choose(1, 399, -1, 400);
         const Result got = run(w, DType::f32);
-        for (int64_t t = 0; t < 2; ++t)
-            for (int64_t h = 0; h < 4; ++h) {
-                std::vector<double> o;
-                const double lse = formula(w, t, h, o);
-                ASSERT_NEAR(element(got.lse, t * 4 + h), lse, 2e-6 * lse);
-                for (int c = 0; c < kC; ++c)
-                    ASSERT_NEAR(element(got.o, (t * 4 + h) * kC + c), o[c], 1e-3);
-            }
+        for (int64_t t = 0; t < 2; ++t) {
+            const Want want(w, t);
+            for (int64_t h = 0; h < 4; ++h)
+                ASSERT_NEAR(element(got.lse, t * 4 + h), want.lse[h], 2e-6 * want.lse[h]);
+            for (int64_t i = 0; i < 4 * kC; ++i)
+                ASSERT_NEAR(element(got.o, t * 4 * kC + i), want.o[i], 1e-3);
+        }
     }
 }
 
