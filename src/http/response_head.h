@@ -1,0 +1,30 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "http/request.h"
+
+namespace fathom::http {
+
+// The status line and the headers of an answer, with the empty line that ends them.
+struct ResponseHead {
+    int status = 200;
+    int version = 11;  // Of the request.
+    bool keep_alive = true;
+    bool chunked = false;
+    long long content_length = -1;  // -1: not stated.
+    std::string_view content_type;  // Empty: not stated.
+};
+
+// Control characters in the values of `extra` become blanks: a value cannot end its header.
+std::string format(const ResponseHead& head, const std::vector<Header>& extra);
+
+// One chunk of a chunked body. REQUIRES: payload not empty.
+std::string chunk(std::string_view payload);
+
+// "data: ...\n\n"; a line break in `data` starts another data line.
+std::string event(std::string_view data);
+
+}  // namespace fathom::http
