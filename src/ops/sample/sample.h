@@ -19,8 +19,9 @@ struct SampleRow {
 
 // Draws one token per row. In this order: temperature, min_p, top_k (ties at its border stay),
 // top_p (tokens while the mass before them is < p, equal logits in id order), then the largest
-// logit + Gumbel noise, the noise a function of (seed, choice, position, token id) alone
-// (Philox-4x32-10). Greedy rows take the largest logit. Ties: the lower id.
+// logit / temperature + Gumbel noise, the noise a function of (seed, choice, position, token id)
+// alone (ops/sample/noise.h). Greedy rows take the largest logit. Ties: the lower id. NaN counts as
+// -inf; in a row without a finite logit the first of the largest is taken.
 //
 //   tokens  i32 [S]
 //   logits  f32 [S, V]   penalties and masks are applied already; changed by the call
