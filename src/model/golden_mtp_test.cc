@@ -59,7 +59,8 @@ struct Drafts {
 
     ForwardInput input(int computed, int count) {
         ForwardInput in(memory.data(), m.limits);
-        const SequencePart part[] = {{tokens, computed, count, m.blocks(0), true}};
+        const std::vector<int32_t> blocks = m.blocks(0);
+        const SequencePart part[] = {{tokens, computed, count, blocks, true}};
         fill_input(in, part);
         return in;
     }

@@ -30,9 +30,7 @@ std::unique_ptr<Transformer> load(const std::string& preset, const std::string& 
                                   const ModelArgs& args, Stream& stream) {
     Result<Checkpoint> checkpoint = Checkpoint::open(tiny_checkpoint(preset, format));
     CHECK(checkpoint.ok(), checkpoint.error().message);
-    auto model = load_transformer(checkpoint.value(), args, stream, {.mtp = true});
-    CHECK(model.ok(), model.error().message);
-    return std::move(model).value();
+    return load_transformer(checkpoint.value(), args, stream, {.mtp = true});
 }
 
 }  // namespace
