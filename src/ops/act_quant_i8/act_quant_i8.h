@@ -10,8 +10,9 @@ namespace fathom {
 //   scales  f32 [T]
 //   x       bf16 or f32 [T, K]   rows may be strided
 //
-// dynamic: scales[t] = max|x[t]| / 127, codes = round(x / scale); a row of zeros has scale 0 and
-// codes 0. static:  codes = clamp(round(x / scale + offset), -128, 127).
+// dynamic  scales[t] = max|x[t]| / 127, codes = round(x / scale); a row of zeros has scale 0 and
+//          codes 0
+// static   codes = clamp(round(x / scale + offset), -128, 127)
 //
 // Ascend's W8A8 (docs/quantization.md).
 namespace ops {

@@ -12,10 +12,11 @@ namespace fathom {
 //   x  bf16 or f32 [T, K]   rows may be strided
 //   w  Linear of N x K; its kind decides how x is quantized first (tensor/linear.h)
 //
-// bf16:         sum of x * W in f32
-// fp8:          per 128 columns of K a sum c of codes in f32, then y += c * (x_scale * w_scale),
-// ascending K w8a8_static:  (codes . W + quant_bias) in int32, * deq_scale w8a8_dynamic: (codes .
-// W) in int32, * x_scale * w_scale
+// bf16          sum of x * W in f32
+// fp8           x in e4m3 (act_quant, ue8m0); per 128 columns of K a sum c of products of codes in
+//               f32, then y += c * (x_scale * w_scale), ascending
+// w8a8_static   (codes . W + quant_bias) in int32, * deq_scale
+// w8a8_dynamic  (codes . W) in int32, * x_scale * w_scale
 //
 // linear() of inference/model.py, fp8_gemm of inference/kernel.py; W8A8 is Ascend's.
 namespace ops {

@@ -1,0 +1,263 @@
+// 16 outputs a vector, one per lane. Compiled for AVX-512, so it includes nothing whose inline
+// functions another file could share.
+#include <immintrin.h>
+
+#include "ops/linear/e4m3_bf16.h"
+#include "ops/linear/gemm_kernels.h"
+
+namespace fathom::gemm {
+namespace {
+
+// What the loops below share: where a block of columns lies.
+struct Block {
+    const std::byte* a;
+    int64_t a_bytes;
+    const std::byte* b;
+    int64_t b_bytes;
+    int64_t cells;  // 64-byte pieces of a panel.
+    float* acc;
+    const float* scale;  // Of row 0; null: 1.
+    int64_t scales;
+    float b_scale;
+};
+
+__m512i cell_at(const Block& t, int panel, int64_t i) {
+    return _mm512_loadu_si512(t.b + panel * t.b_bytes + i * 64);
+}
+
+__m512i four_bytes(const std::byte* p) {
+    int dword;
+    __builtin_memcpy(&dword, p, 4);
+    return _mm512_set1_epi32(dword);
+}
+
+template <int kM, int kP>
+void fold(const Block& t, const __m512 (&c)[kM][kP]) {
+#pragma GCC unroll 8
+    for (int m = 0; m < kM; ++m) {
+        const float scale = t.scale != nullptr ? t.scale[m * t.scales] * t.b_scale : 1.0f;
+#pragma GCC unroll 4
+        for (int p = 0; p < kP; ++p) {
+            float* acc = t.acc + m * kGroupOutputs + p * 16;
+            const __m512 sum = _mm512_fmadd_ps(c[m][p], _mm512_set1_ps(scale), _mm512_load_ps(acc));
+            _mm512_store_ps(acc, sum);
+        }
+    }
+}
+
+struct Bf16 {
+    template <int kM, int kP>
+    static void run(const Block& t) {
+        __m512 c[kM][kP] = {};
+        for (int64_t i = 0; i < t.cells; ++i) {
+            __m512bh w[kP];
+#pragma GCC unroll 4
+            for (int p = 0; p < kP; ++p) w[p] = (__m512bh)cell_at(t, p, i);
+#pragma GCC unroll 8
+            for (int m = 0; m < kM; ++m) {
+                const auto x = (__m512bh)four_bytes(t.a + m * t.a_bytes + i * 4);
+#pragma GCC unroll 4
+                for (int p = 0; p < kP; ++p) c[m][p] = _mm512_dpbf16_ps(c[m][p], x, w[p]);
+            }
+        }
+        fold(t, c);
+    }
+};
+
+struct F32 {
+    template <int kM, int kP>
+    static void run(const Block& t) {
+        const __m512i upper = _mm512_set1_epi32(static_cast<int>(0xffff0000));
+        // The masked form, as the plain one of GCC 12 warns of its own uninitialized variable.
+        constexpr __mmask16 kAll = 0xffff;
+        __m512 c[kM][kP] = {};
+        for (int64_t i = 0; i < t.cells; ++i) {
+            __m512 even[kP], odd[kP];
+#pragma GCC unroll 4
+            for (int p = 0; p < kP; ++p) {
+                const __m512i w = cell_at(t, p, i);
+                even[p] = _mm512_castsi512_ps(_mm512_maskz_slli_epi32(kAll, w, 16));
+                odd[p] = _mm512_castsi512_ps(_mm512_and_si512(w, upper));
+            }
+#pragma GCC unroll 8
+            for (int m = 0; m < kM; ++m) {
+                const std::byte* x = t.a + m * t.a_bytes + i * 8;
+                const __m512 x0 = _mm512_castsi512_ps(four_bytes(x));
+                const __m512 x1 = _mm512_castsi512_ps(four_bytes(x + 4));
+#pragma GCC unroll 4
+                for (int p = 0; p < kP; ++p) {
+                    c[m][p] = _mm512_fmadd_ps(x0, even[p], c[m][p]);
+                    c[m][p] = _mm512_fmadd_ps(x1, odd[p], c[m][p]);
+                }
+            }
+        }
+        fold(t, c);
+    }
+};
+
+struct Int8 {
+    template <int kM, int kP>
+    static void run(const Block& t) {
+        __m512i c[kM][kP];
+#pragma GCC unroll 8
+        for (int m = 0; m < kM; ++m)
+#pragma GCC unroll 4
+            for (int p = 0; p < kP; ++p)
+                c[m][p] = _mm512_load_si512(t.acc + m * kGroupOutputs + p * 16);
+        for (int64_t i = 0; i < t.cells; ++i) {
+            __m512i w[kP];
+#pragma GCC unroll 4
+            for (int p = 0; p < kP; ++p) w[p] = cell_at(t, p, i);
+#pragma GCC unroll 8
+            for (int m = 0; m < kM; ++m) {
+                const __m512i x = four_bytes(t.a + m * t.a_bytes + i * 4);
+#pragma GCC unroll 4
+                for (int p = 0; p < kP; ++p) c[m][p] = _mm512_dpbusd_epi32(c[m][p], x, w[p]);
+            }
+        }
+#pragma GCC unroll 8
+        for (int m = 0; m < kM; ++m)
+#pragma GCC unroll 4
+            for (int p = 0; p < kP; ++p)
+                _mm512_store_si512(t.acc + m * kGroupOutputs + p * 16, c[m][p]);
+    }
+};
+
+// 64 codes to two vectors of bf16 pairs. The 128 magnitudes are looked up, low and high byte.
+class Decoder {
+public:
+    Decoder() {
+        alignas(64) unsigned char bytes[2][128];
+        for (int i = 0; i < 128; ++i) {
+            bytes[0][i] = static_cast<unsigned char>(kE4m3AsBf16[i]);
+            bytes[1][i] = static_cast<unsigned char>(kE4m3AsBf16[i] >> 8);
+        }
+        for (int b = 0; b < 2; ++b)
+            for (int half = 0; half < 2; ++half)
+                table_[b][half] = _mm512_load_si512(bytes[b] + 64 * half);
+    }
+
+    void decode(__m512i codes, __m512i (&pairs)[2]) const {
+        const __m512i low = _mm512_permutex2var_epi8(table_[0][0], codes, table_[0][1]);
+        const __m512i high = _mm512_permutex2var_epi8(table_[1][0], codes, table_[1][1]);
+        // high | (codes & sign)
+        const __m512i sign = _mm512_set1_epi8(static_cast<char>(0x80));
+        const __m512i both = _mm512_ternarylogic_epi32(high, codes, sign, 0xf8);
+        pairs[0] = _mm512_unpacklo_epi8(low, both);
+        pairs[1] = _mm512_unpackhi_epi8(low, both);
+    }
+
+private:
+    __m512i table_[2][2];
+};
+
+// One row, decoded on the way: each code is used once.
+template <int kP>
+void run_fp8_row(const Block& t, const Decoder& decoder) {
+    __m512 c[1][kP] = {};
+    for (int64_t i = 0; i < t.cells; ++i) {
+        const auto x0 = (__m512bh)four_bytes(t.a + i * 8);
+        const auto x1 = (__m512bh)four_bytes(t.a + i * 8 + 4);
+#pragma GCC unroll 4
+        for (int p = 0; p < kP; ++p) {
+            __m512i w[2];
+            decoder.decode(cell_at(t, p, i), w);
+            c[0][p] = _mm512_dpbf16_ps(c[0][p], x0, (__m512bh)w[0]);
+            c[0][p] = _mm512_dpbf16_ps(c[0][p], x1, (__m512bh)w[1]);
+        }
+    }
+    fold(t, c);
+}
+
+// Runs f with kP = 4, 2 or 1 panels until all are done.
+template <class F>
+void for_panels(int64_t panels, F f) {
+    int64_t p = 0;
+    for (; p + 4 <= panels; p += 4) f.template operator()<4>(p);
+    for (; p + 2 <= panels; p += 2) f.template operator()<2>(p);
+    for (; p < panels; ++p) f.template operator()<1>(p);
+}
+
+Block at(const Block& t, int64_t row, int64_t panel) {
+    Block part = t;
+    part.a += row * t.a_bytes;
+    part.b += panel * t.b_bytes;
+    part.acc += row * kGroupOutputs + panel * 16;
+    if (t.scale != nullptr) part.scale += row * t.scales;
+    return part;
+}
+
+template <class Step, int kP>
+void run_rows(const Block& t, int64_t rows) {
+    int64_t r = 0;
+    for (; r + 6 <= rows; r += 6) Step::template run<6, kP>(at(t, r, 0));
+    if (r + 4 <= rows) Step::template run<4, kP>(at(t, r, 0)), r += 4;
+    if (r + 2 <= rows) Step::template run<2, kP>(at(t, r, 0)), r += 2;
+    if (r < rows) Step::template run<1, kP>(at(t, r, 0));
+}
+
+template <class Step>
+void run_block(const Block& t, int64_t rows, int64_t panels) {
+    for_panels(panels, [&]<int kP>(int64_t p) { run_rows<Step, kP>(at(t, 0, p), rows); });
+}
+
+void clear(const Tile& t) {
+    auto* acc = static_cast<float*>(t.acc);
+    for (int64_t i = 0; i < t.rows * 4; ++i) _mm512_store_ps(acc + i * 16, _mm512_setzero_ps());
+}
+
+template <class Step>
+void run_tile(const Tile& t, int64_t a_element, int64_t cell_columns) {
+    clear(t);
+    for (int64_t k = 0; k < t.K; k += kBlockK) {
+        const int64_t columns = t.K - k < kBlockK ? t.K - k : kBlockK;
+        const Block block{.a = t.a + k * a_element,
+                          .a_bytes = t.a_bytes,
+                          .b = t.b + k / cell_columns * 64,
+                          .b_bytes = t.b_bytes,
+                          .cells = (columns + cell_columns - 1) / cell_columns,
+                          .acc = static_cast<float*>(t.acc)};
+        run_block<Step>(block, t.rows, t.panels);
+    }
+}
+
+}  // namespace
+
+void avx512::bf16_bf16(const Tile& t) { run_tile<Bf16>(t, 2, 2); }
+void avx512::f32_bf16(const Tile& t) { run_tile<F32>(t, 4, 2); }
+void avx512::i8(const Tile& t) { run_tile<Int8>(t, 1, 4); }
+
+void avx512::fp8(const Tile& t) {
+    const Decoder decoder;
+    clear(t);
+    for (int64_t k = 0; k < t.K; k += kBlockK) {
+        Block block{.a = t.a + k * 2,
+                    .a_bytes = t.a_bytes,
+                    .b = t.b + k / 4 * 64,
+                    .b_bytes = t.b_bytes,
+                    .cells = kBlockK / 4,
+                    .acc = static_cast<float*>(t.acc),
+                    .scale = t.a_scale + k / kBlockK,
+                    .scales = t.a_scales,
+                    .b_scale = t.b_scale[k / kBlockK]};
+        if (t.rows == 1) {
+            for_panels(t.panels,
+                       [&]<int kP>(int64_t p) { run_fp8_row<kP>(at(block, 0, p), decoder); });
+            continue;
+        }
+        constexpr int64_t kPanelBytes = kBlockK / 2 * 64;
+        for (int64_t p = 0; p < t.panels; ++p)
+            for (int64_t i = 0; i < block.cells; ++i) {
+                __m512i w[2];
+                decoder.decode(cell_at(block, static_cast<int>(p), i), w);
+                _mm512_store_si512(t.scratch + p * kPanelBytes + i * 128, w[0]);
+                _mm512_store_si512(t.scratch + p * kPanelBytes + i * 128 + 64, w[1]);
+            }
+        block.b = t.scratch;
+        block.b_bytes = kPanelBytes;
+        block.cells = kBlockK / 2;
+        run_block<Bf16>(block, t.rows, t.panels);
+    }
+}
+
+}  // namespace fathom::gemm
