@@ -140,6 +140,20 @@ TEST(Checkpoint, EveryPresetAndFormatIsSound) {
     }
 }
 
+TEST(Checkpoint, TheShippedFolderIsSound) {
+    const fs::path folder = fs::path(FATHOM_SOURCE_DIR) / "models" / "tiny";
+    uintmax_t bytes = 0;
+    for (const auto& entry : fs::directory_iterator(folder)) bytes += entry.file_size();
+    EXPECT_LE(bytes, 12'500'000u);
+    Result<ModelArgs> args = load_model_args(folder);
+    ASSERT_TRUE(args.ok()) << args.error().message;
+    Result<Checkpoint> checkpoint = Checkpoint::open(folder);
+    ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message;
+    EXPECT_EQ(checkpoint.value().format(), CheckpointFormat::fp8);
+    const Verification found = verify(checkpoint.value(), args.value());
+    EXPECT_TRUE(found.problems.empty()) << found.problems.front();
+}
+
 TEST(Checkpoint, LinearsByFormat) {
     const auto open = [](CheckpointFormat format) {
         return std::move(Checkpoint::open(testing::tiny_checkpoint("reference", format))).value();

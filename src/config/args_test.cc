@@ -90,17 +90,6 @@ TEST_F(Args, ReadsEverySize) {
                                                  {"bos_token_id", 11},
                                                  {"eos_token_id", 12}};
     for (const auto& [key, value] : sizes) json[key] = value;
-    json["num_nextn_predict_layers"] = 0;
-    json["rms_norm_eps"] = 1e-5;
-    json["routed_scaling_factor"] = 1.5;
-    json["rope_theta"] = 50000.0;
-    json["rope_scaling"] = {{"beta_fast", 31},
-                            {"beta_slow", 2},
-                            {"factor", 8.0},
-                            {"mscale", 0.5},
-                            {"mscale_all_dim", 0.5},
-                            {"type", "yarn"},
-                            {"original_max_position_embeddings", 2048}};
     Result<ModelArgs> loaded = load(json);
     ASSERT_TRUE(loaded.ok()) << loaded.error().message;
     const ModelArgs& a = loaded.value();
@@ -129,6 +118,24 @@ TEST_F(Args, ReadsEverySize) {
                        a.eos_token_id};
     for (size_t i = 0; i < std::size(got); ++i)
         EXPECT_EQ(got[i], sizes[i].second) << sizes[i].first;
+}
+
+TEST_F(Args, ReadsNumbersThatAreNoSizes) {
+    Json json = real_config();
+    json["num_nextn_predict_layers"] = 0;
+    json["rms_norm_eps"] = 1e-5;
+    json["routed_scaling_factor"] = 1.5;
+    json["rope_theta"] = 50000.0;
+    json["rope_scaling"] = {{"beta_fast", 31},
+                            {"beta_slow", 2},
+                            {"factor", 8.0},
+                            {"mscale", 0.5},
+                            {"mscale_all_dim", 0.5},
+                            {"type", "yarn"},
+                            {"original_max_position_embeddings", 2048}};
+    Result<ModelArgs> loaded = load(json);
+    ASSERT_TRUE(loaded.ok()) << loaded.error().message;
+    const ModelArgs& a = loaded.value();
     EXPECT_EQ(a.n_mtp_layers, 0);
     EXPECT_EQ(a.norm_eps, 1e-5f);
     EXPECT_EQ(a.route_scale, 1.5f);
