@@ -46,6 +46,12 @@ inline __m256i act_quant_codes_x8(__m256 numbers) {
     return _mm256_or_si256(code, _mm256_and_si256(_mm256_srli_epi32(bits, 24), sign));
 }
 
+// The same of one number.
+inline uint8_t act_quant_code(float f) {
+    const __m256i codes = act_quant_codes_x8(_mm256_set1_ps(f));
+    return static_cast<uint8_t>(_mm256_extract_epi32(codes, 0));
+}
+
 inline __m256 act_quant_load_x8(const float* x) { return _mm256_loadu_ps(x); }
 inline __m256 act_quant_load_x8(const bf16* x) {
     const __m128i half = _mm_loadu_si128(reinterpret_cast<const __m128i*>(x));
