@@ -4,7 +4,8 @@
     bench_tokenizer.py BUILD/src/text/tokenizer_bench
 
 Needs `pip install tokenizers==0.23.3`. The benchmark writes its text of about 128k tokens to the
-folder for temporary files; both encode it several times in turn, and the best time of each counts, in seconds of the CPU: other programs may be running.
+folder for temporary files; both encode it several times in turn, and the best time of each counts,
+in seconds of the CPU: other programs may be running.
 """
 import json
 import os

@@ -16,7 +16,8 @@ import unicodedata
 import tokenizers
 from tokenizers import Regex, pre_tokenizers
 
-CLASSES = [("L", "Letters"), ("M", "Marks"), ("N", "Numbers"), ("P", "Punctuation"), ("S", "Symbols")]
+CLASSES = [("L", "Letters"), ("M", "Marks"), ("N", "Numbers"), ("P", "Punctuation"),
+           ("S", "Symbols")]
 EVERY = [c for c in range(0x110000) if not 0xD800 <= c <= 0xDFFF]
 
 
@@ -46,7 +47,8 @@ def extra_ranges():
     for letter, name in CLASSES:
         ours = {c for c in EVERY if unicodedata.category(chr(c))[0] == letter}
         theirs = in_class(rf"\p{{{letter}}}")
-        assert not ours - theirs, f"{name}: code points left the class: {ranges_of(ours - theirs)}"
+        left = ranges_of(ours - theirs)
+        assert not left, f"{name}: code points left the class: {left}"
         result[letter, name] = ranges_of(theirs - ours)
     return result
 
