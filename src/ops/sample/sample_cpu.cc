@@ -15,6 +15,7 @@ namespace {
 
 constexpr float kLowest = -std::numeric_limits<float>::infinity();
 constexpr int kBlock = 64;
+constexpr int kBins = 1024;  // Of 1/64 each: 16, or all but 1e-7 of the mass of a token.
 
 struct Candidate {
     float logit;
@@ -30,6 +31,15 @@ float largest_of(__m256 v) {
     const __m128 four = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
     const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
     return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
+}
+
+// At least e^x, at most 1.07 times as much, for x < 80: the bits of 2^n (1 + f) where 2^(n + f) is
+// meant, which is more but at f = 0 and 1; 1.001 for the rounding there.
+__m256 exp_at_most(__m256 x) {
+    x = _mm256_max_ps(x, _mm256_set1_ps(-80.0f));
+    const __m256 y = _mm256_fmadd_ps(x, _mm256_set1_ps(1.44269504f), _mm256_set1_ps(127.0f));
+    const __m256i bits = _mm256_cvtps_epi32(_mm256_mul_ps(y, _mm256_set1_ps(0x1p23f)));
+    return _mm256_mul_ps(_mm256_castsi256_ps(bits), _mm256_set1_ps(1.001f));
 }
 
 // 32 words of noise, of the tokens id .. id + 31; id % 4 == 0.
@@ -151,12 +161,11 @@ private:
 
     void compete(Best& best, Cut cut, const float* logits, const uint32_t* words,
                  int32_t id) const {
-        const __m256 less = _mm256_set1_ps(static_cast<float>(best.sum));
-        const __m256 ahead = _mm256_sub_ps(scaled(vec8::load(logits)), less);
-        // A hair more than e^x, for the rounding of x; a hair less than v.
-        const __m256 bound = _mm256_mul_ps(vec8::exp(ahead), _mm256_set1_ps(1.001f));
+        const __m256 best_sum = _mm256_set1_ps(static_cast<float>(best.sum));
+        const __m256 bound = exp_at_most(_mm256_sub_ps(scaled(vec8::load(logits)), best_sum));
         const __m256i top =
             _mm256_srli_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(words)), 8);
+        // v or a hair less.
         const __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(top), _mm256_set1_ps(0x1p-24f));
         auto lanes = static_cast<unsigned>(_mm256_movemask_ps(_mm256_cmp_ps(v, bound, _CMP_LE_OQ)));
         for (; lanes != 0; lanes &= lanes - 1) {
@@ -236,21 +245,35 @@ private:
     // mass in all but flat distributions.
     Cut top_p(float lowest) const {
         const double limit = double{how_.top_p} * mass_from(lowest);
-        for (int64_t rank = 256;; rank *= 8) {
-            const float reached = std::max(lowest, reached_by(rank));
-            const std::span<Candidate> list = collect(reached);
-            double sum = 0;
-            for (const Candidate& c : list) sum += c.mass;
-            if (sum < limit && reached > lowest) continue;
-            return border(list, limit);
-        }
+        const float reached = std::max(lowest, reached_by(256));
+        const std::span<Candidate> list = collect(reached);
+        double sum = 0;
+        for (const Candidate& c : list) sum += c.mass;
+        if (sum >= limit || reached == lowest) return border(list, 0, limit);
+        return top_p_of_many(lowest, limit);
     }
 
-    // The last candidate with less than `limit` before it. Halves the list until it is found: the
-    // whole is never sorted.
-    static Cut border(std::span<Candidate> list, double limit) {
-        const auto order = [](const Candidate& a, const Candidate& b) { return a.before(b); };
+    // The mass by distance from the largest logit, in bins; then the one bin that the border is in.
+    Cut top_p_of_many(float lowest, double limit) const {
+        double mass[kBins] = {};
+        const std::span<Candidate> list = collect(lowest);
+        for (const Candidate& c : list) mass[bin(c)] += c.mass;
+        int last = 0;
         double before = 0;
+        for (; last < kBins - 1 && before + mass[last] < limit; ++last) before += mass[last];
+        const auto end = std::remove_if(list.begin(), list.end(),
+                                        [&](const Candidate& c) { return bin(c) != last; });
+        return border({list.begin(), end}, before, limit);
+    }
+
+    int bin(const Candidate& c) const {
+        return static_cast<int>(std::min((largest_ - c.logit) * scale_ * 64, kBins - 1.0f));
+    }
+
+    // The last candidate with a mass of less than `limit` before it, `before` being that of tokens
+    // not in the list. Halves the list until it is found: the whole is never sorted.
+    static Cut border(std::span<Candidate> list, double before, double limit) {
+        const auto order = [](const Candidate& a, const Candidate& b) { return a.before(b); };
         while (list.size() > 1) {
             const size_t half = list.size() / 2;
             std::nth_element(list.begin(), list.begin() + half, list.end(), order);
