@@ -54,7 +54,8 @@ def extra_ranges():
 
 
 def print_header():
-    print(f"""// Made by tools/unicode_ranges.py with tokenizers {tokenizers.__version__}; not to be edited.
+    version = tokenizers.__version__
+    print(f"""// Made by tools/unicode_ranges.py with tokenizers {version}; not to be edited.
 #pragma once
 
 #include <array>
@@ -66,7 +67,7 @@ struct CodeRange {{
 }};
 
 // What Unicode 14, the tables of PCRE2 10.42, does not yet have in a class and Hugging Face's
-// tokenizers {tokenizers.__version__} has. Ascending.
+// tokenizers {version} has. Ascending.
 // clang-format off""")
     for (_, name), ranges in extra_ranges().items():
         print(f"inline constexpr std::array<CodeRange, {len(ranges)}> kExtra{name} = {{{{")

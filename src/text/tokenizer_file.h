@@ -29,7 +29,7 @@ struct TokenizerFile {
 
 // Errors are of code corrupt, or invalid_argument for a tokenizer that is whole but not of the kind
 // that DeepSeek's models have (byte-level BPE behind Split rules); one sentence with the remedy.
-Result<TokenizerFile> parse_tokenizer(std::string_view json);
+Result<TokenizerFile> parse_tokenizer(std::string_view text);
 
 // What of tokenizer_config.json is used here.
 struct TokenizerConfig {
@@ -37,6 +37,6 @@ struct TokenizerConfig {
     std::optional<std::string> bos, eos;  // contents of added tokens
 };
 
-Result<TokenizerConfig> parse_tokenizer_config(std::string_view json);
+Result<TokenizerConfig> parse_tokenizer_config(std::string_view text);
 
 }  // namespace fathom
