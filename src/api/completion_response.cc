@@ -1,0 +1,76 @@
+#include "api/completion_response.h"
+
+#include "api/json_text.h"
+#include "base/check.h"
+
+namespace fathom::api {
+namespace {
+
+std::string ids_json(const std::optional<std::vector<Token>>& ids) {
+    if (!ids) return "null";
+    std::string out = "[";
+    for (const Token id : *ids) {
+        if (out.size() > 1) out += ',';
+        out += std::to_string(id);
+    }
+    return out += ']';
+}
+
+std::string stop_reason_json(const CompletionChoice& choice) {
+    if (const auto* text = std::get_if<std::string>(&choice.stop_reason)) return quoted(*text);
+    if (const auto* id = std::get_if<Token>(&choice.stop_reason)) return std::to_string(*id);
+    return "null";
+}
+
+// The fields that answers and chunks begin with.
+std::string choice_begin(const CompletionChoice& choice) {
+    return str(R"({"index":)", choice.index, R"(,"text":)", quoted(choice.text),
+               R"(,"logprobs":null,"finish_reason":)",
+               choice.finish_reason.empty() ? "null" : quoted(choice.finish_reason),
+               R"(,"stop_reason":)", stop_reason_json(choice));
+}
+
+std::string head_json(const CompletionHead& head) {
+    return str(R"({"id":)", quoted(head.id), R"(,"object":"text_completion","created":)",
+               head.created, R"(,"model":)", quoted(head.model), R"(,"choices":[)");
+}
+
+std::string usage_json(const Usage& usage, bool details_always) {
+    std::string out = str(R"({"prompt_tokens":)", usage.prompt_tokens, R"(,"total_tokens":)",
+                          usage.prompt_tokens + usage.completion_tokens, R"(,"completion_tokens":)",
+                          usage.completion_tokens);
+    if (usage.cached_tokens)
+        out += str(R"(,"prompt_tokens_details":{"cached_tokens":)", *usage.cached_tokens, "}");
+    else if (details_always)
+        out += R"(,"prompt_tokens_details":null)";
+    return out += '}';
+}
+
+}  // namespace
+
+std::string completion_json(const CompletionHead& head,
+                            const std::vector<CompletionChoice>& choices, const Usage& usage) {
+    std::string out = head_json(head);
+    for (const CompletionChoice& choice : choices) {
+        if (&choice != &choices.front()) out += ',';
+        out += choice_begin(choice);
+        out += str(R"(,"token_ids":)", ids_json(choice.token_ids),
+                   R"(,"prompt_logprobs":null,"prompt_token_ids":)",
+                   ids_json(choice.prompt_token_ids), "}");
+    }
+    return out += str(R"(],"service_tier":null,"system_fingerprint":null,"usage":)",
+                      usage_json(usage, true), R"(,"kv_transfer_params":null})");
+}
+
+std::string completion_chunk_json(const CompletionHead& head, const CompletionChoice& choice,
+                                  const std::optional<Usage>& usage) {
+    return str(head_json(head), choice_begin(choice), R"(,"prompt_token_ids":)",
+               ids_json(choice.prompt_token_ids), R"(,"token_ids":)", ids_json(choice.token_ids),
+               R"(}],"usage":)", usage ? usage_json(*usage, false) : "null", "}");
+}
+
+std::string completion_usage_json(const CompletionHead& head, const Usage& usage) {
+    return str(head_json(head), R"(],"usage":)", usage_json(usage, false), "}");
+}
+
+}  // namespace fathom::api

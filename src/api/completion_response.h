@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "base/token.h"
+
+namespace fathom::api {
+
+struct Usage {
+    int64_t prompt_tokens = 0;  // Each prompt once, whatever n.
+    int64_t completion_tokens = 0;
+    std::optional<int64_t> cached_tokens;  // Written only when set.
+};
+
+// What all pieces of one answer share.
+struct CompletionHead {
+    std::string id;       // "cmpl-..."
+    int64_t created = 0;  // Unix time, s.
+    std::string model;    // The first served name.
+};
+
+// One choice of a whole answer, or what one step added to it.
+struct CompletionChoice {
+    int index = 0;  // prompt * n + sample
+    std::string text;
+    std::string finish_reason;                                     // Empty: null.
+    std::variant<std::monostate, std::string, Token> stop_reason;  // The stop string or token.
+    // With return_token_ids; of a stream: prompt_token_ids with the first chunk of a choice only.
+    std::optional<std::vector<Token>> token_ids, prompt_token_ids;
+};
+
+// The whole answer, null fields written. Source: vLLM's CompletionResponse (0.13).
+std::string completion_json(const CompletionHead& head,
+                            const std::vector<CompletionChoice>& choices, const Usage& usage);
+
+// One event of a stream; `usage` with continuous_usage_stats only.
+std::string completion_chunk_json(const CompletionHead& head, const CompletionChoice& choice,
+                                  const std::optional<Usage>& usage);
+// The last event before "[DONE]" with include_usage: no choices.
+std::string completion_usage_json(const CompletionHead& head, const Usage& usage);
+
+}  // namespace fathom::api
