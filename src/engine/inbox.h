@@ -1,0 +1,46 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/request.h"
+
+namespace fathom {
+
+// Everything that other threads tell the engine, and its one wait. Requests are bounded; there can
+// be no more cancellations than requests.
+class Inbox {
+public:
+    struct Mail {
+        std::vector<Request> requests;  // In the order of arrival.
+        std::vector<uint64_t> cancelled;
+        bool reset_prefix_cache = false;
+        bool stopping = false;
+    };
+
+    // `waiting` of the scheduler counts towards waiting_max too.
+    Status submit(Request request, int64_t waiting, int64_t waiting_max);
+    void cancel(uint64_t id);
+    void reset_prefix_cache();
+    // No more requests from now on.
+    void close();
+    void stop();
+
+    // Engine thread: takes what is there; when `idle`, waits until something is.
+    Mail take(bool idle);
+
+    // For drain(): waits until the engine has nothing to do. False when it still had at the end.
+    bool wait_idle(std::chrono::milliseconds at_most);
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    Mail mail_;  // Guarded by mutex_, as are the two flags.
+    bool closed_ = false;
+    bool idle_ = true;
+};
+
+}  // namespace fathom

@@ -1,0 +1,73 @@
+#include "engine/memory_plan.h"
+
+#include <gtest/gtest.h>
+
+namespace fathom {
+namespace {
+
+constexpr int64_t kGiB = int64_t{1} << 30;
+
+ModelArgs small_args() {
+    ModelArgs args;
+    args.dim = 256;
+    args.inter_dim = 512;
+    args.moe_inter_dim = 128;
+    args.n_layers = 3;
+    args.n_heads = 4;
+    args.q_lora_rank = 128;
+    args.n_routed_experts = 16;
+    args.vocab_size = 512;
+    args.max_position = 8192;
+    return args;
+}
+
+TEST(MemoryPlan, TheCacheHoldsWhatTheSequencesNeed) {
+    Result<MemoryPlan> plan =
+        plan_memory(small_args(), {.max_model_len = 1000, .max_num_seqs = 4}, kGiB, 16 * kGiB);
+    ASSERT_TRUE(plan.ok()) << plan.error().message;
+    const MemoryPlan& p = plan.value();
+    EXPECT_EQ(p.limits.num_blocks, 4 * 16);
+    EXPECT_EQ(p.limits.sequence_tokens_max, 1000);
+    EXPECT_EQ(p.lines[1].bytes, 64 * 64 * 3 * 788);
+    EXPECT_TRUE(p.notes.empty());
+    EXPECT_EQ(p.table().size(), p.lines.size() + 1);
+}
+
+TEST(MemoryPlan, OrFortyPercentOfFreeMemoryAndSaysSo) {
+    Result<MemoryPlan> plan = plan_memory(small_args(), {}, kGiB / 2, kGiB);
+    ASSERT_TRUE(plan.ok()) << plan.error().message;
+    const MemoryPlan& p = plan.value();
+    EXPECT_LE(p.lines[1].bytes, 0.4 * kGiB / 2);
+    EXPECT_GT(p.lines[1].bytes, 0.39 * kGiB / 2);
+    EXPECT_EQ(p.notes.size(), 1u);
+    EXPECT_EQ(p.limits.sequence_tokens_max, 8192);
+}
+
+TEST(MemoryPlan, ASequenceIsNoLongerThanTheCache) {
+    Result<MemoryPlan> plan =
+        plan_memory(small_args(), {.kv_cache_bytes = 10 * 64 * 3 * 788}, kGiB, 16 * kGiB);
+    ASSERT_TRUE(plan.ok()) << plan.error().message;
+    EXPECT_EQ(plan.value().limits.sequence_tokens_max, 640);
+    EXPECT_EQ(plan.value().notes.size(), 1u);
+}
+
+TEST(MemoryPlan, RefusalsNameTheFlag) {
+    const auto refused = [](MemoryRequest request, int64_t available) {
+        const Result<MemoryPlan> plan = plan_memory(small_args(), request, kGiB, available);
+        EXPECT_FALSE(plan.ok());
+        return plan.ok() ? "" : plan.error().message;
+    };
+    EXPECT_NE(refused({.max_model_len = 9000}, 16 * kGiB).find("--max-model-len 9000"),
+              std::string::npos);
+    EXPECT_NE(refused({.max_model_len = 8000, .kv_cache_bytes = 1 << 20}, 16 * kGiB)
+                  .find("--kv-cache-memory-bytes"),
+              std::string::npos);
+    EXPECT_NE(refused({.max_model_len = 64, .kv_cache_bytes = 1 << 20}, kGiB).find("are free"),
+              std::string::npos);
+    EXPECT_NE(refused({.max_num_batched_tokens = 4, .max_num_seqs = 8}, 16 * kGiB)
+                  .find("--max-num-seqs 8"),
+              std::string::npos);
+}
+
+}  // namespace
+}  // namespace fathom
