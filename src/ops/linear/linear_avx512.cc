@@ -2,11 +2,16 @@
 // functions another file could share.
 #include <immintrin.h>
 
+#include <type_traits>
+
 #include "ops/linear/e4m3_bf16.h"
 #include "ops/linear/gemm_kernels.h"
 
 namespace fathom::gemm {
 namespace {
+
+constexpr int kTallRows = 6;  // Rows whose sums fit the registers, with four panels.
+constexpr int kFewRows = 4;   // As many have room beside what decodes e4m3.
 
 // What the loops below share: where a block of columns lies.
 struct Block {
@@ -45,11 +50,22 @@ void fold(const Block& t, const __m512 (&c)[kM][kP]) {
     }
 }
 
+// The rows of the next call come from far when there are many: asks for their line
+// when this call begins the one above.
+template <int kM>
+void ask_ahead(const Block& t, int64_t offset) {
+    if (kM < kTallRows || offset % 64 != 0) return;
+#pragma GCC unroll 8
+    for (int m = kM; m < 2 * kM; ++m)
+        _mm_prefetch(reinterpret_cast<const char*>(t.a + m * t.a_bytes + offset), _MM_HINT_T0);
+}
+
 struct Bf16 {
     template <int kM, int kP>
     static void run(const Block& t) {
         __m512 c[kM][kP] = {};
         for (int64_t i = 0; i < t.cells; ++i) {
+            ask_ahead<kM>(t, i * 4);
             __m512bh w[kP];
 #pragma GCC unroll 4
             for (int p = 0; p < kP; ++p) w[p] = (__m512bh)cell_at(t, p, i);
@@ -72,6 +88,7 @@ struct F32 {
         constexpr __mmask16 kAll = 0xffff;
         __m512 c[kM][kP] = {};
         for (int64_t i = 0; i < t.cells; ++i) {
+            ask_ahead<kM>(t, i * 8);
             __m512 even[kP], odd[kP];
 #pragma GCC unroll 4
             for (int p = 0; p < kP; ++p) {
@@ -105,6 +122,7 @@ struct Int8 {
             for (int p = 0; p < kP; ++p)
                 c[m][p] = _mm512_load_si512(t.acc + m * kGroupOutputs + p * 16);
         for (int64_t i = 0; i < t.cells; ++i) {
+            ask_ahead<kM>(t, i * 4);
             __m512i w[kP];
 #pragma GCC unroll 4
             for (int p = 0; p < kP; ++p) w[p] = cell_at(t, p, i);
@@ -124,17 +142,24 @@ struct Int8 {
 };
 
 // 64 codes to two vectors of bf16 pairs. The 128 magnitudes are looked up, low and high byte.
+struct DecoderBytes {
+    alignas(64) unsigned char bytes[2][2][64];
+};
+constexpr DecoderBytes kDecoderBytes = [] {
+    DecoderBytes table{};
+    for (int b = 0; b < 2; ++b)
+        for (int i = 0; i < 128; ++i)
+            table.bytes[b][i / 64][i % 64] =
+                static_cast<unsigned char>(e4m3_as_bf16(i) >> (b == 0 ? 0 : 8));
+    return table;
+}();
+
 class Decoder {
 public:
     Decoder() {
-        alignas(64) unsigned char bytes[2][128];
-        for (int i = 0; i < 128; ++i) {
-            bytes[0][i] = static_cast<unsigned char>(kE4m3AsBf16[i]);
-            bytes[1][i] = static_cast<unsigned char>(kE4m3AsBf16[i] >> 8);
-        }
         for (int b = 0; b < 2; ++b)
             for (int half = 0; half < 2; ++half)
-                table_[b][half] = _mm512_load_si512(bytes[b] + 64 * half);
+                table_[b][half] = _mm512_load_si512(kDecoderBytes.bytes[b][half]);
     }
 
     void decode(__m512i codes, __m512i (&pairs)[2]) const {
@@ -151,23 +176,44 @@ private:
     __m512i table_[2][2];
 };
 
-// One row, decoded on the way: each code is used once.
-template <int kP>
-void run_fp8_row(const Block& t, const Decoder& decoder) {
-    __m512 c[1][kP] = {};
-    for (int64_t i = 0; i < t.cells; ++i) {
-        const auto x0 = (__m512bh)four_bytes(t.a + i * 8);
-        const auto x1 = (__m512bh)four_bytes(t.a + i * 8 + 4);
-#pragma GCC unroll 4
-        for (int p = 0; p < kP; ++p) {
-            __m512i w[2];
-            decoder.decode(cell_at(t, p, i), w);
-            c[0][p] = _mm512_dpbf16_ps(c[0][p], x0, (__m512bh)w[0]);
-            c[0][p] = _mm512_dpbf16_ps(c[0][p], x1, (__m512bh)w[1]);
-        }
+// A panel's block of columns, for more rows than that. The next block is asked for, into the second
+// cache as the first is full: it arrives while this one is multiplied.
+constexpr int64_t kDecodedPanel = kBlockK / 2 * 64;
+
+void decode_panel(std::byte* out, const std::byte* codes) {
+    const Decoder decoder;
+    for (int64_t i = 0; i < kBlockK / 4 * 64; i += 64) {
+        __m512i w[2];
+        decoder.decode(_mm512_loadu_si512(codes + i), w);
+        _mm_prefetch(reinterpret_cast<const char*>(codes + kBlockK / 4 * 64 + i), _MM_HINT_T1);
+        _mm512_store_si512(out + 2 * i, w[0]);
+        _mm512_store_si512(out + 2 * i + 64, w[1]);
     }
-    fold(t, c);
 }
+
+// A few rows, decoded on the way: nothing is written, and reading goes on without a pause.
+struct Fp8 {
+    template <int kM, int kP>
+    static void run(const Block& t) {
+        const Decoder decoder;
+        __m512 c[kM][kP] = {};
+        for (int64_t i = 0; i < t.cells; ++i) {
+#pragma GCC unroll 4
+            for (int p = 0; p < kP; ++p) {
+                __m512i w[2];
+                decoder.decode(cell_at(t, p, i), w);
+#pragma GCC unroll 4
+                for (int m = 0; m < kM; ++m) {
+                    const std::byte* x = t.a + m * t.a_bytes + i * 8;
+                    c[m][p] = _mm512_dpbf16_ps(c[m][p], (__m512bh)four_bytes(x), (__m512bh)w[0]);
+                    c[m][p] =
+                        _mm512_dpbf16_ps(c[m][p], (__m512bh)four_bytes(x + 4), (__m512bh)w[1]);
+                }
+            }
+        }
+        fold(t, c);
+    }
+};
 
 // Runs f with kP = 4, 2 or 1 panels until all are done.
 template <class F>
@@ -190,7 +236,9 @@ Block at(const Block& t, int64_t row, int64_t panel) {
 template <class Step, int kP>
 void run_rows(const Block& t, int64_t rows) {
     int64_t r = 0;
-    for (; r + 6 <= rows; r += 6) Step::template run<6, kP>(at(t, r, 0));
+    if constexpr (!std::is_same_v<Step, Fp8>)
+        for (; r + kTallRows <= rows; r += kTallRows)
+            Step::template run<kTallRows, kP>(at(t, r, 0));
     if (r + 4 <= rows) Step::template run<4, kP>(at(t, r, 0)), r += 4;
     if (r + 2 <= rows) Step::template run<2, kP>(at(t, r, 0)), r += 2;
     if (r < rows) Step::template run<1, kP>(at(t, r, 0));
@@ -228,7 +276,6 @@ void avx512::f32_bf16(const Tile& t) { run_tile<F32>(t, 4, 2); }
 void avx512::i8(const Tile& t) { run_tile<Int8>(t, 1, 4); }
 
 void avx512::fp8(const Tile& t) {
-    const Decoder decoder;
     clear(t);
     for (int64_t k = 0; k < t.K; k += kBlockK) {
         Block block{.a = t.a + k * 2,
@@ -240,21 +287,14 @@ void avx512::fp8(const Tile& t) {
                     .scale = t.a_scale + k / kBlockK,
                     .scales = t.a_scales,
                     .b_scale = t.b_scale[k / kBlockK]};
-        if (t.rows == 1) {
-            for_panels(t.panels,
-                       [&]<int kP>(int64_t p) { run_fp8_row<kP>(at(block, 0, p), decoder); });
+        if (t.rows <= kFewRows) {
+            run_block<Fp8>(block, t.rows, t.panels);
             continue;
         }
-        constexpr int64_t kPanelBytes = kBlockK / 2 * 64;
         for (int64_t p = 0; p < t.panels; ++p)
-            for (int64_t i = 0; i < block.cells; ++i) {
-                __m512i w[2];
-                decoder.decode(cell_at(block, static_cast<int>(p), i), w);
-                _mm512_store_si512(t.scratch + p * kPanelBytes + i * 128, w[0]);
-                _mm512_store_si512(t.scratch + p * kPanelBytes + i * 128 + 64, w[1]);
-            }
+            decode_panel(t.scratch + p * kDecodedPanel, block.b + p * block.b_bytes);
         block.b = t.scratch;
-        block.b_bytes = kPanelBytes;
+        block.b_bytes = kDecodedPanel;
         block.cells = kBlockK / 2;
         run_block<Bf16>(block, t.rows, t.panels);
     }
