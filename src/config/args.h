@@ -69,7 +69,7 @@ struct ModelArgs {
 // does not have. Names as in
 // https://huggingface.co/deepseek-ai/DeepSeek-V3.2/blob/main/config.json; rope_parameters and
 // rope_type, as newer transformers write them, are read too.
-Result<ModelArgs> parse_model_args(std::string_view json);
+Result<ModelArgs> parse_model_args(std::string_view text);
 Result<ModelArgs> load_model_args(const std::filesystem::path& folder);
 
 }  // namespace fathom

@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 
 fs::path tiny_checkpoint(std::string_view preset, CheckpointFormat format) {
     // FATHOM_TINY_CACHE is a folder of the build tree, named by a hash of the writer's sources.
-    const fs::path folder = fs::path(FATHOM_TINY_CACHE) / str(preset, "-", name_of(format));
+    fs::path folder = fs::path(FATHOM_TINY_CACHE) / str(preset, "-", name_of(format));
     if (fs::exists(folder)) return folder;
     std::optional<TinyRecipe> recipe = tiny_preset(preset);
     CHECK(recipe, "no preset ", preset);
