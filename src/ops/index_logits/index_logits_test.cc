@@ -130,7 +130,7 @@ TEST(IndexLogits, Formula) {
     for (IndexFormat format : kFormats)
         for (int H : {1, 16, 21, 64})
             for (int block_tokens : {16, 64}) {
-                const World w(format, H, block_tokens, {0, 63, 64, 65, 129, 130, 5},
+                const World w(format, H, block_tokens, {0, 63, 64, 65, 130, 129, 5},
                               {0, 1, 1, 1, 2, 2, 0}, 131);
                 expect_formula(w, ops::index_logits);
                 expect_formula(w, cpu::plain::index_logits);

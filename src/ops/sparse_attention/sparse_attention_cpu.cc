@@ -363,7 +363,6 @@ void attend_group(const Call& c, int64_t begin, int64_t end, std::span<std::byte
                 attend_tile(c, desk, queries[i], rows, keys[i], first, last,
                             run == 0 ? states[i] : runs[i]);
             }
-        if (run == 0) continue;
         for (int64_t i = 0; i < count; ++i) merge(c, desk, states[i], runs[i]);
     }
     for (int64_t i = 0; i < count; ++i) write_token(c, begin + i, states[i]);

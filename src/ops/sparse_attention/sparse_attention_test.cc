@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "ops/lanes_avx2.h"
+#include "ops/sparse_attention/sparse_attention_lanes.h"
 #include "ops/store_latent/store_latent.h"
 #include "testing/compare.h"
 #include "testing/cpu_stream.h"
@@ -287,6 +289,25 @@ TEST(SparseAttention, Goldens) {
             ASSERT_NEAR(element(lse, row), element(want_lse, row), 1e-5);
         }
     }
+}
+
+TEST(SparseAttention, ExpIsWithinTwoUlp) {
+    for (int i = 0; i < 100000; ++i) {
+        const float x = -87.3f * static_cast<float>(i) / 100000;
+        float got[8];
+        F32x8::store(got, cpu::exp_negative<F32x8>(F32x8::set1(x)));
+        const auto nearest = static_cast<float>(std::exp(double{x}));
+        const float ulp = std::nextafter(nearest, 2.0f) - nearest;
+        ASSERT_LE(std::abs(got[3] - std::exp(double{x})), 2 * ulp) << x;
+    }
+    float got[8];
+    F32x8::store(got, cpu::exp_negative<F32x8>(F32x8::set1(-88)));
+    EXPECT_EQ(got[0], 0);
+    F32x8::store(got,
+                 cpu::exp_negative<F32x8>(F32x8::set1(-std::numeric_limits<float>::infinity())));
+    EXPECT_EQ(got[0], 0);
+    F32x8::store(got, cpu::exp_negative<F32x8>(F32x8::set1(std::nanf(""))));
+    EXPECT_TRUE(std::isnan(got[0]));
 }
 
 TEST(SparseAttention, LseIsOptional) {

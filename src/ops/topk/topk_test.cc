@@ -110,6 +110,17 @@ TEST(TopK, HardRowsOfManyLengths) {
         }
 }
 
+// A sample at equal distances sees only numbers that are not typical.
+TEST(TopK, SamplesThatMislead) {
+    constexpr int64_t kP = 40960;
+    auto logits = normal(DType::f32, {2, kP}, 13);
+    for (int64_t p = 0; p < kP; p += 40) {
+        logits.view.as<float>()[p] -= 50;
+        logits.view.as<float>()[kP + p] += 50;
+    }
+    for (int64_t K : {64, 1024, 2048}) expect_formula(logits, {kP - 1, kP - 1}, K);
+}
+
 TEST(TopK, RaggedRowsStopAtTheirPositions) {
     auto logits = normal(DType::f32, {9, 6000}, 11);
     expect_formula(logits, {0, 1, 2047, 2048, 2049, 100, 5999, 3000, 4095}, 2048);
