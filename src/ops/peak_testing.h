@@ -1,27 +1,16 @@
 // What the vector units of one core can do at most, for the benches to stand beside.
 #pragma once
 
+#include <benchmark/benchmark.h>
 #include <immintrin.h>
 
-#include <algorithm>
-#include <chrono>
+#include <functional>
 
 #include "base/check.h"
 #include "base/isa.h"
+#include "testing/roof.h"
 
 namespace fathom::testing {
-
-template <class F>
-double best_seconds(F&& f) {
-    double best = 1e9;
-    for (int i = 0; i < 200; ++i) {
-        const auto begin = std::chrono::steady_clock::now();
-        f();
-        const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-        best = std::min(best, took.count());
-    }
-    return best;
-}
 
 inline constexpr int kPeakChains = 12, kPeakRounds = 20000;
 
@@ -51,12 +40,27 @@ inline float peak_f32_rounds() {
 inline double peak_flops() {
     static const double peak = [] {
         const bool avx512 = isa() == Isa::avx512;
+        const auto rounds = [avx512] {
+            CHECK((avx512 ? peak_bf16_rounds() : peak_f32_rounds()) > 0, "no sum");
+        };
         const double flops = double{kPeakRounds} * kPeakChains * (avx512 ? 64 : 16);
-        return flops / best_seconds([avx512] {
-                   CHECK((avx512 ? peak_bf16_rounds() : peak_f32_rounds()) > 0, "no sum");
-               });
+        return flops / best_seconds(rounds, Clock::cpu);
     }();
     return peak;
+}
+
+// Times f, which has `threads`, and says how it stands to their peak; the fastest call counts. For
+// benchmarks with UseManualTime() and Iterations(1).
+inline void report_flops(benchmark::State& state, int threads, double flops, double bytes,
+                         const std::function<void()>& f) {
+    double seconds = 0;
+    for (auto _ : state) {
+        seconds = best_seconds(f, clock_for(threads));
+        state.SetIterationTime(seconds);
+    }
+    state.counters["flop/s"] = flops / seconds;
+    state.counters["of_peak"] = flops / seconds / (peak_flops() * threads);
+    state.counters["B/s"] = bytes / seconds;
 }
 
 }  // namespace fathom::testing

@@ -12,12 +12,11 @@ namespace {
 
 using namespace testing;
 
-constexpr int kThreads = 2;
-
-// Arguments: tokens, context of the last one, heads.
+// Arguments: tokens, context of the last one, heads, threads.
 void bench(benchmark::State& state, IndexFormat format, DType dtype) {
     const int64_t T = state.range(0), L = state.range(1), H = state.range(2);
-    CpuStream s(kThreads);
+    const auto threads = static_cast<int>(state.range(3));
+    CpuStream s(threads);
     KvLayout layout;
     layout.index = format;
     PagedCache cache(1, static_cast<int>(L), 64, layout.index_bytes());
@@ -30,17 +29,12 @@ void bench(benchmark::State& state, IndexFormat format, DType dtype) {
         positions.view.as<int32_t>()[t] = static_cast<int32_t>(L - T + t);
         pairs += static_cast<double>(L - T + t + 1);
     }
-    for (auto _ : state)
+    const double flops = pairs * 2 * static_cast<double>(H) * 128;
+    const double bytes = static_cast<double>(L * layout.index_bytes()) + pairs * 4;
+    report_flops(state, threads, flops, bytes, [&] {
         ops::index_logits(s, logits, q, weights, cache.whole_blocks(),
                           {positions, sequences, cache.tables, 64}, format);
-    const double flops = pairs * 2 * static_cast<double>(H) * 128;
-    const auto runs = static_cast<double>(state.iterations());
-    state.counters["flop/s"] = benchmark::Counter(flops * runs, benchmark::Counter::kIsRate);
-    state.counters["of_peak"] =
-        benchmark::Counter(flops * runs / (peak_flops() * kThreads), benchmark::Counter::kIsRate);
-    state.counters["B/s"] =
-        benchmark::Counter((static_cast<double>(L * layout.index_bytes()) + pairs * 4) * runs,
-                           benchmark::Counter::kIsRate);
+    });
 }
 
 void fp8(benchmark::State& state) { bench(state, IndexFormat::fp8, DType::f8e4m3); }
@@ -48,15 +42,26 @@ void bf16_keys(benchmark::State& state) { bench(state, IndexFormat::bf16, DType:
 void f32_keys(benchmark::State& state) { bench(state, IndexFormat::f32, DType::f32); }
 
 BENCHMARK(fp8)
-    ->Args({1, 4096, 64})
-    ->Args({1, 32768, 64})
-    ->Args({1, 131072, 64})
-    ->Args({1, 32768, 16})
-    ->Args({512, 512, 64})
-    ->Args({512, 8192, 64})
-    ->UseRealTime();
-BENCHMARK(bf16_keys)->Args({1, 32768, 64})->Args({512, 512, 64})->UseRealTime();
-BENCHMARK(f32_keys)->Args({1, 32768, 64})->Args({512, 512, 64})->UseRealTime();
+    ->Args({1, 4096, 64, 1})
+    ->Args({1, 32768, 64, 1})
+    ->Args({1, 131072, 64, 1})
+    ->Args({1, 32768, 16, 1})
+    ->Args({512, 512, 64, 1})
+    ->Args({64, 8192, 64, 1})
+    ->Args({1, 32768, 64, 2})
+    ->Args({512, 512, 64, 2})
+    ->UseManualTime()
+    ->Iterations(1);
+BENCHMARK(bf16_keys)
+    ->Args({1, 32768, 64, 1})
+    ->Args({512, 512, 64, 1})
+    ->UseManualTime()
+    ->Iterations(1);
+BENCHMARK(f32_keys)
+    ->Args({1, 32768, 64, 1})
+    ->Args({512, 512, 64, 1})
+    ->UseManualTime()
+    ->Iterations(1);
 
 }  // namespace
 }  // namespace fathom

@@ -15,7 +15,6 @@ namespace {
 
 using namespace testing;
 
-constexpr int kThreads = 2;
 constexpr int64_t kC = 512, kR = 64, kChosenMax = 2048;
 
 // Context L of the last of T tokens: all of it where it is short, else every so-maniest position.
@@ -43,10 +42,11 @@ void fill(const PagedCache& cache, LatentFormat format) {
             scales.data(), sizeof scales);
 }
 
-// Arguments: tokens, context of the last one, heads.
+// Arguments: tokens, context of the last one, heads, threads.
 void bench(benchmark::State& state, LatentFormat format, DType dtype) {
     const int64_t T = state.range(0), L = state.range(1), H = state.range(2);
-    CpuStream s(kThreads);
+    const auto threads = static_cast<int>(state.range(3));
+    CpuStream s(threads);
     KvLayout layout;
     layout.latent = format;
     PagedCache cache(1, static_cast<int>(L), 64, layout.latent_bytes());
@@ -55,16 +55,12 @@ void bench(benchmark::State& state, LatentFormat format, DType dtype) {
     auto o = zeros(dtype, {T, H, kC});
     auto sequences = zeros(DType::i32, {T}), indices = zeros(DType::i32, {T, kChosenMax});
     const double pairs = choose(indices, L);
-    for (auto _ : state)
+    const double flops = pairs * static_cast<double>(2 * H * (2 * kC + kR));
+    const double bytes = pairs * static_cast<double>(layout.latent_bytes());
+    report_flops(state, threads, flops, bytes, [&] {
         ops::sparse_attention(s, o, {}, q_latent, q_pe, cache.tokens(),
                               {{}, sequences, cache.tables, 64}, indices, format, 0.05f);
-    const auto runs = static_cast<double>(state.iterations());
-    const double flops = pairs * static_cast<double>(2 * H * (2 * kC + kR)) * runs;
-    state.counters["flop/s"] = benchmark::Counter(flops, benchmark::Counter::kIsRate);
-    state.counters["of_peak"] =
-        benchmark::Counter(flops / (peak_flops() * kThreads), benchmark::Counter::kIsRate);
-    state.counters["B/s"] = benchmark::Counter(
-        pairs * static_cast<double>(layout.latent_bytes()) * runs, benchmark::Counter::kIsRate);
+    });
 }
 
 void fp8(benchmark::State& state) { bench(state, LatentFormat::fp8, DType::bf16); }
@@ -72,16 +68,27 @@ void bf16_latent(benchmark::State& state) { bench(state, LatentFormat::bf16, DTy
 void f32_latent(benchmark::State& state) { bench(state, LatentFormat::f32, DType::f32); }
 
 BENCHMARK(fp8)
-    ->Args({1, 64, 16})
-    ->Args({1, 4096, 16})
-    ->Args({1, 32768, 16})
-    ->Args({1, 32768, 128})
-    ->Args({16, 32768, 16})
-    ->Args({512, 512, 16})
-    ->Args({128, 512, 128})
-    ->UseRealTime();
-BENCHMARK(bf16_latent)->Args({1, 32768, 16})->Args({512, 512, 16})->UseRealTime();
-BENCHMARK(f32_latent)->Args({1, 32768, 16})->Args({512, 512, 16})->UseRealTime();
+    ->Args({1, 64, 16, 1})
+    ->Args({1, 4096, 16, 1})
+    ->Args({1, 32768, 16, 1})
+    ->Args({1, 32768, 128, 1})
+    ->Args({16, 32768, 16, 1})
+    ->Args({512, 512, 16, 1})
+    ->Args({128, 512, 128, 1})
+    ->Args({1, 32768, 16, 2})
+    ->Args({512, 512, 16, 2})
+    ->UseManualTime()
+    ->Iterations(1);
+BENCHMARK(bf16_latent)
+    ->Args({1, 32768, 16, 1})
+    ->Args({512, 512, 16, 1})
+    ->UseManualTime()
+    ->Iterations(1);
+BENCHMARK(f32_latent)
+    ->Args({1, 32768, 16, 1})
+    ->Args({512, 512, 16, 1})
+    ->UseManualTime()
+    ->Iterations(1);
 
 }  // namespace
 }  // namespace fathom
