@@ -210,6 +210,32 @@ TEST(LinearGolden, W8A8) {
     }
 }
 
+// A weight of all codes, by the kernel for few rows and by the one for many: x picks one column.
+TEST(LinearKernels, EveryCodeOfE4m3) {
+    testing::LinearOwner w;
+    w.weight = allocate(DType::f8e4m3, {256, 128});
+    for (int n = 0; n < 256; ++n)
+        for (int k = 0; k < 128; ++k)
+            w.weight.view.as<uint8_t>()[n * 128 + k] = static_cast<uint8_t>(k == 5 ? n : 8 * k);
+    pack(w, Kind::fp8);
+    w.scale = testing::zeros(DType::f32, {2, 1});
+    set(w.scale, 0, 1);
+    set(w.scale, 1, 1);
+    w.linear.scale = w.scale;
+    testing::CpuStream s;
+    for (const int64_t T : {1, 9}) {
+        auto x = testing::zeros(DType::bf16, {T, 128}), y = testing::poisoned(DType::f32, {T, 256});
+        for (int64_t t = 0; t < T; ++t) set(x, t * 128 + 5, 1);
+        ops::linear(s, y, x, w.linear);
+        for (int64_t i = 0; i < T * 256; ++i) {
+            const float want = to_float(f8e4m3{static_cast<uint8_t>(i)});
+            const double got = testing::element(y, i);
+            EXPECT_TRUE(std::isnan(want) ? std::isnan(got) : got == want)
+                << got << " for code " << i % 256 << " in row " << i / 256;
+        }
+    }
+}
+
 // Both instruction sets use the same fused operations in the same order where A is f32.
 TEST(LinearKernels, F32IsTheSameOnBothInstructionSets) {
     if (isa() == Isa::avx2) GTEST_SKIP() << "nothing to compare with";
