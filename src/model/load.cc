@@ -297,8 +297,9 @@ std::unique_ptr<Transformer> load_transformer(const Checkpoint& checkpoint, cons
             job.run(begin * job.grain, std::min(end * job.grain, job.rows));
         });
         done += job.bytes;
-        if (options.progress) options.progress(done, memory.bytes());
+        if (options.progress && done < memory.bytes()) options.progress(done, memory.bytes());
     }
+    if (options.progress) options.progress(memory.bytes(), memory.bytes());
     weights.memory = std::move(memory);
     return std::make_unique<Transformer>(args, std::move(weights));
 }

@@ -1,0 +1,277 @@
+#include "server/serve.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <condition_variable>
+#include <cstdio>
+#include <ctime>
+#include <mutex>
+#include <thread>
+
+#include "base/isa.h"
+#include "base/memory.h"
+#include "base/version.h"
+#include "checkpoint/verify.h"
+#include "engine/engine.h"
+#include "engine/memory_plan.h"
+#include "engine/runner.h"
+#include "model/activations.h"
+#include "model/load.h"
+#include "server/progress_bar.h"
+#include "server/router.h"
+#include "server/signals.h"
+
+namespace fathom {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr int kWorkers = 2;             // Threads that parse bodies and tokenize.
+constexpr size_t kWorkersQueue = 1024;  // Bodies that wait for them; more get 429.
+constexpr auto kCloseGrace = 2s;        // For the last answers to be read.
+
+// The start-up lines, on standard output.
+template <class... Args>
+void say(const Args&... args) {
+    std::printf("%s\n", str(args...).c_str());
+    std::fflush(stdout);
+}
+
+// Everything that is known of the checkpoint before anything large is allocated.
+struct Loaded {
+    ModelArgs args;
+    Checkpoint checkpoint;
+    Tokenizer tokenizer;
+    std::vector<Token> end_tokens;
+    ServedModel served;
+};
+
+Status check_quantization(const ServeFlags& flags, const Checkpoint& checkpoint) {
+    const CheckpointFormat format = checkpoint.format();
+    const bool contradicts = (flags.quantization == "ascend" && format != CheckpointFormat::w8a8) ||
+                             (flags.quantization == "fp8" && format != CheckpointFormat::fp8);
+    if (contradicts)
+        return Error{Code::invalid_argument, str("--quantization ", flags.quantization,
+                                                 " contradicts the checkpoint, which is ",
+                                                 name_of(format), "; leave the flag out")};
+    return Unit{};
+}
+
+Result<Checkpoint> open_checked(const ServeFlags& flags, const ModelArgs& args) {
+    Result<Checkpoint> checkpoint = Checkpoint::open(flags.model);
+    if (!checkpoint.ok()) return checkpoint;
+    if (Status status = check_quantization(flags, checkpoint.value()); !status.ok())
+        return std::move(status).error();
+    const Verification found = verify(checkpoint.value(), args);
+    for (const std::string& note : found.notes) say("note: ", note);
+    if (found.problems.empty()) return checkpoint;
+    return Error{Code::corrupt,
+                 str(flags.model, ": ", found.problems[0],
+                     found.problems.size() == 1 ? ""
+                                                : str(" (and ", found.problems.size() - 1,
+                                                      " more: fathom inspect ", flags.model, ")"))};
+}
+
+Result<Loaded> open_model(const ServeFlags& flags) {
+    Result<ModelArgs> args = load_model_args(flags.model);
+    if (!args.ok()) return std::move(args).error();
+    Result<Checkpoint> checkpoint = open_checked(flags, args.value());
+    if (!checkpoint.ok()) return std::move(checkpoint).error();
+    Result<Tokenizer> tokenizer = Tokenizer::open(flags.model);
+    if (!tokenizer.ok()) return std::move(tokenizer).error();
+    const auto largest = static_cast<Token>(tokenizer.value().vocab_size() - 1);
+    if (auto problem = tokenizer_problem(largest, args.value()))
+        return Error{Code::corrupt, std::move(*problem)};
+    Result<std::vector<Token>> ends = load_end_tokens(flags.model, args.value());
+    if (!ends.ok()) return std::move(ends).error();
+    Result<api::SamplingDefaults> defaults = load_sampling_defaults(flags.model);
+    if (!defaults.ok()) return std::move(defaults).error();
+
+    ServedModel served{.names = served_names(flags.served_model_names, flags.model),
+                       .path = flags.model,
+                       .created = std::time(nullptr),
+                       .vocab_size = args.value().vocab_size,
+                       .defaults = defaults.value()};
+    return Loaded{args.value(), std::move(checkpoint).value(), std::move(tokenizer).value(),
+                  std::move(ends).value(), std::move(served)};
+}
+
+int thread_count(const ServeFlags& flags) {
+    if (flags.threads > 0) return flags.threads;
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    return std::clamp(CPU_COUNT(&set), 1, 256);
+}
+
+MemoryRequest memory_request(const ServeFlags& flags) {
+    return {.max_model_len = flags.max_model_len,
+            .max_num_batched_tokens = flags.max_num_batched_tokens,
+            .max_num_seqs = flags.max_num_seqs,
+            .block_tokens = flags.block_size,
+            .waiting_max = flags.max_waiting_requests,
+            .kv_cache_bytes = flags.kv_cache_memory_bytes,
+            .dtype = flags.dtype,
+            .latent = flags.latent,
+            .index = flags.index,
+            .threads = thread_count(flags)};
+}
+
+std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+    return text;
+}
+
+void say_settings(const ServeFlags& flags, const Loaded& model) {
+    say("fathom ", kVersion, ": ", flags.model, ", ", name_of(model.checkpoint.format()), ", ",
+        thread_count(flags), " threads, ", name_of(isa()));
+    if (!flags.no_meaning.empty()) say("no meaning here: ", joined(flags.no_meaning));
+    if (!flags.not_built.empty()) say("not built yet: ", joined(flags.not_built));
+}
+
+void say_plan(const MemoryPlan& plan) {
+    say("memory:");
+    for (const std::string& row : plan.table()) say(row);
+    for (const std::string& note : plan.notes) say("note: ", note);
+    say("limits: ", plan.limits.sequence_tokens_max, " tokens a sequence, ",
+        plan.limits.batch_tokens_max, " tokens and ", plan.limits.batch_sequences_max,
+        " sequences a step, ", plan.limits.waiting_max, " waiting");
+}
+
+// An address that a command on this machine can use.
+std::string reachable(const std::string& host) {
+    if (host == "0.0.0.0" || host.empty()) return "127.0.0.1";
+    if (host == "::") return "[::1]";
+    return host.find(':') == std::string::npos ? host : "[" + host + "]";
+}
+
+void say_ready(const ServeFlags& flags, const ServedModel& model, int port, double seconds) {
+    char text[32];
+    std::snprintf(text, sizeof text, "%.1f", seconds);
+    say("ready after ", text, " s, listening on ", flags.host, ":", port, "; try");
+    say("curl http://", reachable(flags.host), ":", port,
+        "/v1/completions -H 'Content-Type: application/json' -d '{\"model\":\"", model.names[0],
+        "\",\"prompt\":\"The future of AI is\",\"max_tokens\":50,\"temperature\":0}'");
+}
+
+// Set by the signal thread; the main thread waits for it once the server is ready.
+class Shutdown {
+public:
+    // Leaves at once where there is nothing to finish: before ready, or when asked again.
+    void request(int count) {
+        const std::lock_guard lock(mutex_);
+        if (!ready_ || count > 1) std::_Exit(count > 1 ? 1 : 0);
+        requested_ = true;
+        changed_.notify_all();
+    }
+    void wait() {
+        std::unique_lock lock(mutex_);
+        ready_ = true;
+        changed_.wait(lock, [this] { return requested_; });
+    }
+
+private:
+    std::mutex mutex_;
+    std::condition_variable changed_;
+    bool ready_ = false, requested_ = false;
+};
+
+http::ServerOptions server_options(const ServeFlags& flags) {
+    http::ServerOptions options{.host = flags.host, .port = flags.port};
+    options.error_body = [](int status, std::string_view message) {
+        return api::to_json(api::error_of_status(status, message));
+    };
+    return options;
+}
+
+// Weights, threads and cache of the one rank.
+struct Rank {
+    Rank(const ServeFlags& flags, const Loaded& model, const MemoryPlan& plan)
+        : workers(thread_count(flags)),
+          arena(activation_bytes(model.args, plan.limits, flags.dtype, flags.index)) {
+        stream.workers = &workers;
+        stream.arena = &arena;
+        ProgressBar bar("loading weights", isatty(STDERR_FILENO) != 0);
+        auto transformer = load_transformer(
+            model.checkpoint, model.args, stream,
+            {.progress = [&](int64_t done, int64_t total) { bar.update(done, total); }});
+        runner = std::make_unique<Runner>(
+            Runner::Options{.limits = plan.limits,
+                            .dtype = flags.dtype,
+                            .end_tokens = model.end_tokens,
+                            .vocab = static_cast<int>(model.tokenizer.vocab_size())},
+            std::move(transformer), plan.layout, stream);
+    }
+
+    Workers workers;
+    Arena arena;
+    Stream stream;
+    std::unique_ptr<StepRunner> runner;
+};
+
+// Serves until a signal comes; every part is gone when it returns.
+void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
+                http::Server& server, Shutdown& shutdown, Clock::time_point begin) {
+    Router router(model.served, flags.access_log);
+    std::thread io([&] {
+        if (Status status = server.run(router); !status.ok()) log::error(status.error().message);
+    });
+    Rank rank(flags, model, plan);
+    CompletionHandler* handler = nullptr;  // Used on the I/O thread only, once it is set there.
+    Engine engine(
+        {.limits = plan.limits,
+         .prefix_caching = flags.enable_prefix_caching,
+         .end_tokens = model.end_tokens},
+        std::move(rank.runner),
+        [&](std::vector<TokenEvent> events) {
+            server.post([&handler, events = std::move(events)] { handler->on_events(events); });
+        },
+        flags.seed);
+    {
+        http::WorkerPool workers(kWorkers, kWorkersQueue,
+                                 [&](std::function<void()> f) { server.post(std::move(f)); });
+        CompletionHandler completions(model.served, server, workers, engine);
+        server.post([&] {
+            handler = &completions;
+            router.open(completions);
+        });
+        say_ready(flags, model.served, server.port(), seconds_since(begin));
+        shutdown.wait();
+        log::info("shutting down: running requests get ", flags.shutdown_timeout_s, " s");
+        const bool all = engine.drain(std::chrono::seconds(flags.shutdown_timeout_s));
+        if (!all) log::warning("some requests were still running and are cut off");
+        engine.stop();
+        server.stop(kCloseGrace);
+        io.join();
+    }
+}
+
+}  // namespace
+
+Status serve(const ServeFlags& flags) {
+    const Clock::time_point begin = Clock::now();
+    Shutdown shutdown;
+    Signals signals([&](int count) { shutdown.request(count); });
+    log::start(flags.log_level);
+    Result<Loaded> model = open_model(flags);
+    if (!model.ok()) return std::move(model).error();
+    Loaded& loaded = model.value();
+    say_settings(flags, loaded);
+
+    http::Server server(server_options(flags));
+    if (Status status = server.bind(); !status.ok()) return status;
+    Result<MemoryPlan> plan = plan_memory(
+        loaded.args, memory_request(flags),
+        weight_bytes(loaded.checkpoint, loaded.args, /*mtp=*/false), available_memory());
+    if (!plan.ok()) return std::move(plan).error();
+    say_plan(plan.value());
+    loaded.served.tokenizer = &loaded.tokenizer;
+    loaded.served.max_model_len = plan.value().limits.sequence_tokens_max;
+    run_server(flags, loaded, plan.value(), server, shutdown, begin);
+    log::stop();
+    return Unit{};
+}
+
+}  // namespace fathom

@@ -1,0 +1,81 @@
+#include "server/served_model.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "base/file.h"
+
+namespace fathom {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int64_t kFileBytesMax = 1 << 20;
+
+// The file's object; an empty one where there is no such file.
+Result<Json> read_generation_config(const std::string& folder) {
+    const auto path = std::filesystem::path(folder) / "generation_config.json";
+    if (!std::filesystem::exists(path)) return Json::object();
+    Result<std::string> text = read_text(path, kFileBytesMax);
+    if (!text.ok()) return std::move(text).error();
+    Json json = Json::parse(text.value(), nullptr, /*allow_exceptions=*/false);
+    if (!json.is_object())
+        return Error{Code::corrupt,
+                     str(path.string(), ": not a JSON object; fetch the file again")};
+    return json;
+}
+
+void take_number(const Json& json, const char* key, double& to) {
+    if (json.contains(key) && json[key].is_number()) to = json[key].get<double>();
+}
+
+}  // namespace
+
+bool ServedModel::is_served(const std::string& name) const {
+    return name.empty() || std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::vector<std::string> served_names(const std::vector<std::string>& asked,
+                                      const std::string& path) {
+    if (!asked.empty()) return asked;
+    std::vector<std::string> names;
+    const auto add = [&](std::string name) {
+        if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end())
+            names.push_back(std::move(name));
+    };
+    add(path);
+    const std::filesystem::path folder(path);
+    add((folder.has_filename() ? folder : folder.parent_path()).filename().string());
+    for (const char* name : {"deepseek_v3.2", "dsv3", "deepseek-ai/DeepSeek-V3.2"}) add(name);
+    return names;
+}
+
+Result<api::SamplingDefaults> load_sampling_defaults(const std::string& folder) {
+    Result<Json> json = read_generation_config(folder);
+    if (!json.ok()) return std::move(json).error();
+    api::SamplingDefaults defaults;
+    take_number(json.value(), "temperature", defaults.temperature);
+    take_number(json.value(), "top_p", defaults.top_p);
+    take_number(json.value(), "min_p", defaults.min_p);
+    take_number(json.value(), "repetition_penalty", defaults.repetition_penalty);
+    double top_k = 0;
+    take_number(json.value(), "top_k", top_k);
+    defaults.top_k = static_cast<int64_t>(top_k);
+    return defaults;
+}
+
+Result<std::vector<Token>> load_end_tokens(const std::string& folder, const ModelArgs& args) {
+    Result<Json> json = read_generation_config(folder);
+    if (!json.ok()) return std::move(json).error();
+    std::vector<Token> ends{args.eos_token_id};
+    const Json& ids = json.value().contains("eos_token_id") ? json.value()["eos_token_id"] : Json();
+    for (const Json& id : ids.is_array() ? ids : Json::array({ids})) {
+        if (!id.is_number_integer()) continue;
+        const auto token = id.get<Token>();
+        if (std::find(ends.begin(), ends.end(), token) == ends.end()) ends.push_back(token);
+    }
+    return ends;
+}
+
+}  // namespace fathom

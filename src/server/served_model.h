@@ -1,0 +1,39 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "api/completion_request.h"
+#include "config/args.h"
+#include "text/tokenizer.h"
+
+namespace fathom {
+
+// What the handlers know about the model that is served. Fixed before the first request, read by
+// any thread.
+struct ServedModel {
+    std::vector<std::string> names;  // The first is what answers say.
+    std::string path;
+    int64_t created = 0;  // Unix time of the start, s.
+    const Tokenizer* tokenizer = nullptr;
+    int64_t vocab_size = 0;  // Of the model; prompts may name these ids.
+    int64_t max_model_len = 0;
+    api::SamplingDefaults defaults;  // generation_config.json's
+
+    bool is_served(const std::string& name) const;
+};
+
+// The names of --served-model-name; without it the path as given, its last part, and the names that
+// tutorials and scripts use.
+std::vector<std::string> served_names(const std::vector<std::string>& asked,
+                                      const std::string& path);
+
+// temperature, top_p, top_k, min_p, repetition_penalty of FOLDER/generation_config.json where it
+// has them; vLLM's defaults where it, or the file, has not.
+Result<api::SamplingDefaults> load_sampling_defaults(const std::string& folder);
+
+// The ids that end a sequence: eos_token_id of generation_config.json (one or several) and of
+// config.json.
+Result<std::vector<Token>> load_end_tokens(const std::string& folder, const ModelArgs& args);
+
+}  // namespace fathom
