@@ -1,6 +1,26 @@
 #include "kv/kv_cache.h"
 
 namespace fathom {
+namespace {
+
+constexpr const char* kVersion = "kv1";  // Of docs/kv-layout.md.
+
+const char* name_of(LatentFormat format) {
+    constexpr const char* kNames[] = {"f32", "bf16", "fp8"};
+    return kNames[static_cast<int>(format)];
+}
+const char* name_of(IndexFormat format) {
+    constexpr const char* kNames[] = {"f32", "bf16", "fp8"};
+    return kNames[static_cast<int>(format)];
+}
+
+}  // namespace
+
+std::string layout_fingerprint(const KvLayout& layout) {
+    return str(kVersion, " latent=", name_of(layout.latent), " index=", name_of(layout.index),
+               " layers=", layout.layers, " block=", layout.block_tokens,
+               " rank=", layout.latent_rank, " rope=", layout.rope_dim, " dim=", layout.index_dim);
+}
 
 KvCache::KvCache(const KvLayout& layout, int64_t num_blocks)
     : layout_(layout),

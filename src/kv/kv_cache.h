@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string>
+
 #include "config/kv_layout.h"
 #include "tensor/buffer.h"
 #include "tensor/tensor.h"
@@ -25,5 +27,9 @@ private:
     const int64_t num_blocks_;
     Buffer memory_;
 };
+
+// One line of text that says all that decides the bytes of a block. Ranks whose lines are equal may
+// exchange blocks as they are.
+std::string layout_fingerprint(const KvLayout& layout);
 
 }  // namespace fathom

@@ -2,21 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <set>
+
 namespace fathom {
 namespace {
-
-TEST(KvLayout, BytesOfDeepSeekV32) {
-    const KvLayout fp8(ModelArgs{}, LatentFormat::fp8, IndexFormat::fp8, 61, 64);
-    EXPECT_EQ(fp8.latent_bytes(), 656);
-    EXPECT_EQ(fp8.index_bytes(), 132);
-    EXPECT_EQ(fp8.block_bytes(), 61 * 64 * 788);
-    const KvLayout bf16(ModelArgs{}, LatentFormat::bf16, IndexFormat::bf16, 61, 64);
-    EXPECT_EQ(bf16.latent_bytes(), 1152);
-    EXPECT_EQ(bf16.index_bytes(), 256);
-    const KvLayout f32(ModelArgs{}, LatentFormat::f32, IndexFormat::f32, 61, 64);
-    EXPECT_EQ(f32.latent_bytes(), 2304);
-    EXPECT_EQ(f32.index_bytes(), 512);
-}
 
 // A block is one contiguous piece: layer after layer, latents then index keys.
 TEST(KvCache, LayersOfABlockFollowEachOther) {
@@ -33,6 +22,26 @@ TEST(KvCache, LayersOfABlockFollowEachOther) {
     EXPECT_EQ(at(cache.index_keys(1), 2) - base, layout.block_bytes() * 2 + 16 * 788 + 16 * 656);
     EXPECT_EQ(cache.latent(0).dim(1), 16);
     EXPECT_DEATH(cache.latent(2), "layer 2 of 2");
+}
+
+// Everything that decides the bytes of a block is in the line.
+TEST(KvCache, FingerprintsTellLayoutsApart) {
+    const KvLayout base(ModelArgs{}, LatentFormat::fp8, IndexFormat::fp8, 61, 64);
+    EXPECT_EQ(layout_fingerprint(base),
+              "kv1 latent=fp8 index=fp8 layers=61 block=64 rank=512 rope=64 dim=128");
+    std::set<std::string> seen{layout_fingerprint(base)};
+    const auto is_new = [&](auto&& change) {
+        KvLayout other = base;
+        change(other);
+        return seen.insert(layout_fingerprint(other)).second;
+    };
+    EXPECT_TRUE(is_new([](KvLayout& l) { l.latent = LatentFormat::bf16; }));
+    EXPECT_TRUE(is_new([](KvLayout& l) { l.index = IndexFormat::bf16; }));
+    EXPECT_TRUE(is_new([](KvLayout& l) { l.layers = 62; }));
+    EXPECT_TRUE(is_new([](KvLayout& l) { l.block_tokens = 128; }));
+    EXPECT_TRUE(is_new([](KvLayout& l) { l.latent_rank = 256; }));
+    EXPECT_TRUE(is_new([](KvLayout& l) { l.rope_dim = 32; }));
+    EXPECT_TRUE(is_new([](KvLayout& l) { l.index_dim = 64; }));
 }
 
 }  // namespace
