@@ -29,8 +29,8 @@ std::string bytes_text(int64_t bytes) {
            " " + kUnits[unit];
 }
 
-ProgressBar::ProgressBar(std::string title, bool terminal)
-    : title_(std::move(title)), terminal_(terminal) {}
+ProgressBar::ProgressBar(std::string title, const Console& console)
+    : title_(std::move(title)), console_(console) {}
 
 std::string ProgressBar::line(const std::string& title, int64_t done, int64_t total, double seconds,
                               bool terminal) {
@@ -49,7 +49,7 @@ std::string ProgressBar::line(const std::string& title, int64_t done, int64_t to
 void ProgressBar::update(int64_t done, int64_t total) {
     const bool last = done >= total;
     const Clock::time_point now = Clock::now();
-    if (terminal_) {
+    if (console_.terminal) {
         if (!last && now - drawn_ < std::chrono::milliseconds(50)) return;
     } else {
         const int tenths = total > 0 ? static_cast<int>(10 * done / total) : 10;
@@ -57,9 +57,11 @@ void ProgressBar::update(int64_t done, int64_t total) {
         tenths_ = tenths;
     }
     drawn_ = now;
-    const std::string text = line(title_, done, total, seconds_since(begin_), terminal_);
-    std::fprintf(stderr, terminal_ ? "\r%s\x1b[K%s" : "%s%s", text.c_str(),
-                 last || !terminal_ ? "\n" : "");
+    const std::string text = line(title_, done, total, seconds_since(begin_), console_.terminal);
+    if (console_.terminal)
+        console_.draw(str("\r", text, "\x1b[K", last ? "\n" : ""));
+    else
+        console_.draw(text + "\n");
 }
 
 }  // namespace fathom

@@ -4,15 +4,16 @@
 #include <string>
 
 #include "base/clock.h"
+#include "server/console.h"
 
 namespace fathom {
 
 // How far a long piece of work is: a bar that redraws itself on a terminal, a plain line per tenth
-// elsewhere (a log file). Writes to standard error. One thread.
+// elsewhere (a log file). One thread.
 class ProgressBar {
 public:
     // title: "loading weights". Sizes are bytes.
-    ProgressBar(std::string title, bool terminal);
+    ProgressBar(std::string title, const Console& console);
 
     // May be called as often as work advances; draws at most 20 times a second. done == total ends
     // the bar with the time and the rate.
@@ -24,7 +25,7 @@ public:
 
 private:
     const std::string title_;
-    const bool terminal_;
+    const Console& console_;
     const Clock::time_point begin_ = Clock::now();
     Clock::time_point drawn_{};
     int tenths_ = -1;  // Last line written where there is no terminal.

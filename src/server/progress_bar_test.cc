@@ -14,10 +14,10 @@ TEST(ProgressBar, DrawsAShareOfItsWidth) {
 }
 
 TEST(ProgressBar, WritesALinePerTenthWhereThereIsNoTerminal) {
-    ::testing::internal::CaptureStderr();
-    ProgressBar bar("loading", false);
+    std::string text;
+    const Console console{.say = {}, .draw = [&](std::string_view t) { text += t; }};
+    ProgressBar bar("loading", console);
     for (int i = 0; i <= 1000; ++i) bar.update(i, 1000);
-    const std::string text = ::testing::internal::GetCapturedStderr();
     EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 11);
     EXPECT_EQ(text.find('\r'), std::string::npos);
 }

@@ -1,17 +1,12 @@
 #include "server/serve.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <condition_variable>
-#include <cstdio>
 #include <ctime>
 #include <mutex>
 #include <thread>
 
-#include "base/isa.h"
 #include "base/memory.h"
-#include "base/version.h"
 #include "checkpoint/verify.h"
 #include "engine/engine.h"
 #include "engine/memory_plan.h"
@@ -21,6 +16,7 @@
 #include "server/progress_bar.h"
 #include "server/router.h"
 #include "server/signals.h"
+#include "server/startup_lines.h"
 
 namespace fathom {
 namespace {
@@ -30,13 +26,6 @@ using namespace std::chrono_literals;
 constexpr int kWorkers = 2;             // Threads that parse bodies and tokenize.
 constexpr size_t kWorkersQueue = 1024;  // Bodies that wait for them; more get 429.
 constexpr auto kCloseGrace = 2s;        // For the last answers to be read.
-
-// The start-up lines, on standard output.
-template <class... Args>
-void say(const Args&... args) {
-    std::printf("%s\n", str(args...).c_str());
-    std::fflush(stdout);
-}
 
 // Everything that is known of the checkpoint before anything large is allocated.
 struct Loaded {
@@ -58,13 +47,14 @@ Status check_quantization(const ServeFlags& flags, const Checkpoint& checkpoint)
     return Unit{};
 }
 
-Result<Checkpoint> open_checked(const ServeFlags& flags, const ModelArgs& args) {
+Result<Checkpoint> open_checked(const ServeFlags& flags, const ModelArgs& args,
+                                const Console& console) {
     Result<Checkpoint> checkpoint = Checkpoint::open(flags.model);
     if (!checkpoint.ok()) return checkpoint;
     if (Status status = check_quantization(flags, checkpoint.value()); !status.ok())
         return std::move(status).error();
     const Verification found = verify(checkpoint.value(), args);
-    for (const std::string& note : found.notes) say("note: ", note);
+    for (const std::string& note : found.notes) console.say("note: " + note);
     if (found.problems.empty()) return checkpoint;
     return Error{Code::corrupt,
                  str(flags.model, ": ", found.problems[0],
@@ -73,10 +63,10 @@ Result<Checkpoint> open_checked(const ServeFlags& flags, const ModelArgs& args) 
                                                       " more: fathom inspect ", flags.model, ")"))};
 }
 
-Result<Loaded> open_model(const ServeFlags& flags) {
+Result<Loaded> open_model(const ServeFlags& flags, const Console& console) {
     Result<ModelArgs> args = load_model_args(flags.model);
     if (!args.ok()) return std::move(args).error();
-    Result<Checkpoint> checkpoint = open_checked(flags, args.value());
+    Result<Checkpoint> checkpoint = open_checked(flags, args.value(), console);
     if (!checkpoint.ok()) return std::move(checkpoint).error();
     Result<Tokenizer> tokenizer = Tokenizer::open(flags.model);
     if (!tokenizer.ok()) return std::move(tokenizer).error();
@@ -118,42 +108,8 @@ MemoryRequest memory_request(const ServeFlags& flags) {
             .threads = thread_count(flags)};
 }
 
-std::string joined(const std::vector<std::string>& words) {
-    std::string text;
-    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
-    return text;
-}
-
-void say_settings(const ServeFlags& flags, const Loaded& model) {
-    say("fathom ", kVersion, ": ", flags.model, ", ", name_of(model.checkpoint.format()), ", ",
-        thread_count(flags), " threads, ", name_of(isa()));
-    if (!flags.no_meaning.empty()) say("no meaning here: ", joined(flags.no_meaning));
-    if (!flags.not_built.empty()) say("not built yet: ", joined(flags.not_built));
-}
-
-void say_plan(const MemoryPlan& plan) {
-    say("memory:");
-    for (const std::string& row : plan.table()) say(row);
-    for (const std::string& note : plan.notes) say("note: ", note);
-    say("limits: ", plan.limits.sequence_tokens_max, " tokens a sequence, ",
-        plan.limits.batch_tokens_max, " tokens and ", plan.limits.batch_sequences_max,
-        " sequences a step, ", plan.limits.waiting_max, " waiting");
-}
-
-// An address that a command on this machine can use.
-std::string reachable(const std::string& host) {
-    if (host == "0.0.0.0" || host.empty()) return "127.0.0.1";
-    if (host == "::") return "[::1]";
-    return host.find(':') == std::string::npos ? host : "[" + host + "]";
-}
-
-void say_ready(const ServeFlags& flags, const ServedModel& model, int port, double seconds) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.1f", seconds);
-    say("ready after ", text, " s, listening on ", flags.host, ":", port, "; try");
-    say("curl http://", reachable(flags.host), ":", port,
-        "/v1/completions -H 'Content-Type: application/json' -d '{\"model\":\"", model.names[0],
-        "\",\"prompt\":\"The future of AI is\",\"max_tokens\":50,\"temperature\":0}'");
+void say_all(const Console& console, const std::vector<std::string>& lines) {
+    for (const std::string& line : lines) console.say(line);
 }
 
 // Set by the signal thread; the main thread waits for it once the server is ready.
@@ -188,12 +144,13 @@ http::ServerOptions server_options(const ServeFlags& flags) {
 
 // Weights, threads and cache of the one rank.
 struct Rank {
-    Rank(const ServeFlags& flags, const Loaded& model, const MemoryPlan& plan)
+    Rank(const ServeFlags& flags, const Loaded& model, const MemoryPlan& plan,
+         const Console& console)
         : workers(thread_count(flags)),
           arena(activation_bytes(model.args, plan.limits, flags.dtype, flags.index)) {
         stream.workers = &workers;
         stream.arena = &arena;
-        ProgressBar bar("loading weights", isatty(STDERR_FILENO) != 0);
+        ProgressBar bar("loading weights", console);
         auto transformer = load_transformer(
             model.checkpoint, model.args, stream,
             {.progress = [&](int64_t done, int64_t total) { bar.update(done, total); }});
@@ -213,12 +170,13 @@ struct Rank {
 
 // Serves until a signal comes; every part is gone when it returns.
 void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
-                http::Server& server, Shutdown& shutdown, Clock::time_point begin) {
+                http::Server& server, Shutdown& shutdown, const Console& console,
+                Clock::time_point begin) {
     Router router(model.served, flags.access_log);
     std::thread io([&] {
         if (Status status = server.run(router); !status.ok()) log::error(status.error().message);
     });
-    Rank rank(flags, model, plan);
+    Rank rank(flags, model, plan, console);
     CompletionHandler* handler = nullptr;  // Used on the I/O thread only, once it is set there.
     Engine engine(
         {.limits = plan.limits,
@@ -237,7 +195,7 @@ void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
             handler = &completions;
             router.open(completions);
         });
-        say_ready(flags, model.served, server.port(), seconds_since(begin));
+        say_all(console, ready_lines(flags, model.served, server.port(), seconds_since(begin)));
         shutdown.wait();
         log::info("shutting down: running requests get ", flags.shutdown_timeout_s, " s");
         const bool all = engine.drain(std::chrono::seconds(flags.shutdown_timeout_s));
@@ -250,15 +208,15 @@ void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
 
 }  // namespace
 
-Status serve(const ServeFlags& flags) {
+Status serve(const ServeFlags& flags, const Console& console) {
     const Clock::time_point begin = Clock::now();
     Shutdown shutdown;
     Signals signals([&](int count) { shutdown.request(count); });
     log::start(flags.log_level);
-    Result<Loaded> model = open_model(flags);
+    Result<Loaded> model = open_model(flags, console);
     if (!model.ok()) return std::move(model).error();
     Loaded& loaded = model.value();
-    say_settings(flags, loaded);
+    say_all(console, settings_lines(flags, loaded.checkpoint.format(), thread_count(flags)));
 
     http::Server server(server_options(flags));
     if (Status status = server.bind(); !status.ok()) return status;
@@ -266,10 +224,10 @@ Status serve(const ServeFlags& flags) {
         loaded.args, memory_request(flags),
         weight_bytes(loaded.checkpoint, loaded.args, /*mtp=*/false), available_memory());
     if (!plan.ok()) return std::move(plan).error();
-    say_plan(plan.value());
+    say_all(console, plan_lines(plan.value()));
     loaded.served.tokenizer = &loaded.tokenizer;
     loaded.served.max_model_len = plan.value().limits.sequence_tokens_max;
-    run_server(flags, loaded, plan.value(), server, shutdown, begin);
+    run_server(flags, loaded, plan.value(), server, shutdown, console, begin);
     log::stop();
     return Unit{};
 }
