@@ -1,5 +1,4 @@
 // fathom inspect DIR: what a checkpoint is, and everything that is wrong with it.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "apps/command_line.h"
@@ -7,10 +6,17 @@
 #include "checkpoint/inventory.h"
 #include "checkpoint/verify.h"
 #include "config/kv_layout.h"
+#include "server/serve_plan.h"
+#include "server/startup_lines.h"
 #include "text/tokenizer.h"
 
 namespace fathom {
 namespace {
+
+constexpr const char* kHelp =
+    "fathom inspect DIR [--all] [flags of fathom serve]\n\n"
+    "Says what a checkpoint is, what serving it with these flags takes, and everything that is\n"
+    "wrong with it. --all prints every fault, not the first 30.\n";
 
 void print_config(const ModelArgs& args) {
     std::printf("DeepSeek-V3.2: %d layers (%d dense, %d with experts)%s, hidden size %d\n",
@@ -46,7 +52,7 @@ void print_inventory(const Checkpoint& checkpoint, const ModelArgs& args) {
     std::printf("  read for one token: %s\n\n", readable_bytes(inventory.active_bytes).c_str());
 }
 
-// What the cache needs; the plan for given flags is printed by serve.
+// What the cache needs in each of its forms.
 void print_cache(const ModelArgs& args) {
     const std::tuple<const char*, LatentFormat, IndexFormat> formats[] = {
         {"--kv-cache-dtype fp8", LatentFormat::fp8, IndexFormat::fp8},
@@ -71,6 +77,15 @@ void add_tokenizer_problems(const std::string& folder, const ModelArgs& args,
     if (auto problem = tokenizer_problem(largest, args)) problems->push_back(*problem);
 }
 
+// What `fathom serve` with the same flags would take on this machine.
+void print_plan(const ServeFlags& flags, const ModelArgs& args, const Checkpoint& checkpoint,
+                std::vector<std::string>* problems) {
+    Result<MemoryPlan> plan = plan_serving(flags, args, checkpoint);
+    if (!plan.ok()) return problems->push_back(plan.error().message);
+    for (const std::string& line : plan_lines(plan.value())) std::printf("%s\n", line.c_str());
+    std::printf("\n");
+}
+
 int print_verdict(const std::vector<std::string>& problems, const std::vector<std::string>& notes,
                   size_t lines_max) {
     for (const std::string& note : notes) std::printf("note: %s\n", note.c_str());
@@ -86,14 +101,16 @@ int print_verdict(const std::vector<std::string>& problems, const std::vector<st
 }  // namespace
 
 int run_inspect(int argc, char** argv) {
-    CLI::App app("Says what a checkpoint is, and everything that is wrong with it.",
-                 "fathom inspect");
-    std::string folder;
-    bool all = false;
-    app.add_option("DIR", folder, "folder with config.json, tokenizer.json and *.safetensors")
-        ->required();
-    app.add_flag("--all", all, "print every fault, not the first 30");
-    if (const int code = parse_command_line(app, argc, argv); code >= 0) return code;
+    std::vector<std::string> words(argv + 1, argv + argc);
+    const bool all = std::erase(words, "--all") > 0;
+    Result<ServeCommand> command = parse_serve_flags(words);
+    if (!command.ok()) return fail_command("fathom inspect", command.error().message);
+    if (!command.value().text.empty()) {
+        std::fputs(kHelp, stdout);
+        return 0;
+    }
+    const ServeFlags& flags = command.value().flags;
+    const std::string& folder = flags.model;
 
     Result<ModelArgs> args = load_model_args(folder);
     if (!args.ok()) return fail_command("fathom inspect", args.error().message);
@@ -110,6 +127,7 @@ int run_inspect(int argc, char** argv) {
         problems.push_back(checkpoint.error().message);
     }
     add_tokenizer_problems(folder, args.value(), &problems);
+    if (problems.empty()) print_plan(flags, args.value(), checkpoint.value(), &problems);
     return print_verdict(problems, notes, all ? problems.size() : 30);
 }
 

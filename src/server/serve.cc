@@ -1,20 +1,18 @@
 #include "server/serve.h"
 
-#include <algorithm>
 #include <condition_variable>
 #include <ctime>
 #include <mutex>
 #include <thread>
 
-#include "base/memory.h"
 #include "checkpoint/verify.h"
 #include "engine/engine.h"
-#include "engine/memory_plan.h"
 #include "engine/runner.h"
 #include "model/activations.h"
 #include "model/load.h"
 #include "server/progress_bar.h"
 #include "server/router.h"
+#include "server/serve_plan.h"
 #include "server/signals.h"
 #include "server/startup_lines.h"
 
@@ -85,27 +83,6 @@ Result<Loaded> open_model(const ServeFlags& flags, const Console& console) {
                        .defaults = defaults.value()};
     return Loaded{args.value(), std::move(checkpoint).value(), std::move(tokenizer).value(),
                   std::move(ends).value(), std::move(served)};
-}
-
-int thread_count(const ServeFlags& flags) {
-    if (flags.threads > 0) return flags.threads;
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
-    return std::clamp(CPU_COUNT(&set), 1, 256);
-}
-
-MemoryRequest memory_request(const ServeFlags& flags) {
-    return {.max_model_len = flags.max_model_len,
-            .max_num_batched_tokens = flags.max_num_batched_tokens,
-            .max_num_seqs = flags.max_num_seqs,
-            .block_tokens = flags.block_size,
-            .waiting_max = flags.max_waiting_requests,
-            .kv_cache_bytes = flags.kv_cache_memory_bytes,
-            .dtype = flags.dtype,
-            .latent = flags.latent,
-            .index = flags.index,
-            .threads = thread_count(flags)};
 }
 
 void say_all(const Console& console, const std::vector<std::string>& lines) {
@@ -220,9 +197,7 @@ Status serve(const ServeFlags& flags, const Console& console) {
 
     http::Server server(server_options(flags));
     if (Status status = server.bind(); !status.ok()) return status;
-    Result<MemoryPlan> plan = plan_memory(
-        loaded.args, memory_request(flags),
-        weight_bytes(loaded.checkpoint, loaded.args, /*mtp=*/false), available_memory());
+    Result<MemoryPlan> plan = plan_serving(flags, loaded.args, loaded.checkpoint);
     if (!plan.ok()) return std::move(plan).error();
     say_all(console, plan_lines(plan.value()));
     loaded.served.tokenizer = &loaded.tokenizer;
