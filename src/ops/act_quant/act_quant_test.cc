@@ -103,8 +103,13 @@ TEST(E4m3, Golden) {
     const Tensor values = golden["values"], codes = golden["codes"], decode = golden["decode"];
     for (int64_t i = 0; i < values.dim(0); ++i) {
         const float v = values.as<float>()[i];
-        EXPECT_EQ(act_quant_code(v), codes.as<uint8_t>()[i]) << v;
+        const E4m3Rounding rounding(_mm256_set1_ps(v));
+        EXPECT_EQ(_mm256_extract_epi32(rounding.code(), 3), codes.as<uint8_t>()[i]) << v;
         EXPECT_EQ(to_f8e4m3(v).bits, codes.as<uint8_t>()[i]) << v;
+        const float value = _mm256_cvtss_f32(rounding.value());
+        const float want = to_float(f8e4m3{codes.as<uint8_t>()[i]});
+        EXPECT_TRUE(std::isnan(want) ? std::isnan(value) : value == want) << v;
+        EXPECT_EQ(std::signbit(value), std::signbit(want)) << v;
     }
     for (int code = 0; code < 256; ++code) {
         const float got = to_float(f8e4m3{static_cast<uint8_t>(code)});

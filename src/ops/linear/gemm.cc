@@ -5,7 +5,6 @@
 #include "base/isa.h"
 #include "ops/act_quant/act_quant_row.h"
 #include "ops/act_quant_i8/act_quant_i8_row.h"
-#include "ops/linear/e4m3_bf16.h"
 #include "ops/linear/pack.h"
 #include "ops/rows.h"
 #include "ops/vec8.h"
@@ -58,19 +57,14 @@ void fill_bf16(std::byte* out, const X* x, int64_t K, bool f32) {
     }
 }
 
-template <class X>
-void fill_fp8(std::byte* out, float* scales, const X* x, int64_t K, bool f32) {
+// What codes stand for, which both formats hold exactly.
+template <class X, class Y>
+void fill_fp8(Y* out, float* scales, const X* x, int64_t K) {
     for (int64_t k = 0; k < K; k += kActQuantGroup) {
-        uint8_t codes[kActQuantGroup];
-        scales[k / kActQuantGroup] = act_quant_group(codes, x + k, ScaleFormat::ue8m0);
-        for (int i = 0; i < kActQuantGroup; ++i) {
-            const uint16_t word = kE4m3AsBf16[codes[i]];
-            const uint32_t dword = uint32_t{word} << 16;
-            if (f32)
-                std::memcpy(out + (k + i) * 4, &dword, 4);
-            else
-                std::memcpy(out + (k + i) * 2, &word, 2);
-        }
+        float values[kActQuantGroup];
+        scales[k / kActQuantGroup] = act_quant_divide(values, x + k, ScaleFormat::ue8m0);
+        for (int i = 0; i < kActQuantGroup; i += 8)
+            vec8::store(out + k + i, E4m3Rounding(vec8::load(values + i)).value());
     }
 }
 
@@ -107,7 +101,12 @@ void fill(const Input& input, Tensor x, const Linear& w, int64_t begin, int64_t 
         float* const scales = input.scales + t * input.row_scales;
         switch (w.kind) {
             case Kind::bf16: fill_bf16(out, row<X>(x, t), w.K, input.f32); break;
-            case Kind::fp8: fill_fp8(out, scales, row<X>(x, t), w.K, input.f32); break;
+            case Kind::fp8:
+                if (input.f32)
+                    fill_fp8(reinterpret_cast<float*>(out), scales, row<X>(x, t), w.K);
+                else
+                    fill_fp8(reinterpret_cast<bf16*>(out), scales, row<X>(x, t), w.K);
+                break;
             case Kind::w8a8_static:
             case Kind::w8a8_dynamic: fill_i8(out, scales, row<X>(x, t), w.K, w); break;
         }
