@@ -165,7 +165,10 @@ Status read_quantization(const Json& json, ModelArgs* args) {
     if (config.is_null()) return Unit{};
     if (!config.is_object())
         return wrong(str("quantization_config is ", config.dump(), "; expected an object"));
-    const Fixed required[] = {{"quant_method", "\"fp8\""}, {"weight_block_size", "[128,128]"}};
+    // scale_fmt: V3.2's activations have power-of-two scales; V3's, which say nothing, have not.
+    const Fixed required[] = {{"quant_method", "\"fp8\""},
+                              {"weight_block_size", "[128,128]"},
+                              {"scale_fmt", "\"ue8m0\""}};
     const Fixed optional[] = {{"fmt", "\"e4m3\""}, {"activation_scheme", "\"dynamic\""}};
     const auto differs = [&](const Fixed& want, const Json& missing) {
         return config.value(want.key, missing) != Json::parse(want.json);
@@ -180,11 +183,7 @@ Status read_quantization(const Json& json, ModelArgs* args) {
         if (differs(want, Json())) return refuse(want.key, want.json);
     for (const Fixed& want : optional)
         if (differs(want, Json::parse(want.json))) return refuse(want.key, want.json);
-    const Json scale_fmt = config.value("scale_fmt", Json());
-    if (!scale_fmt.is_null() && scale_fmt != "ue8m0")
-        return refuse("scale_fmt", "\"ue8m0\" or none");
     args->fp8_blocks = true;
-    args->scale_ue8m0 = !scale_fmt.is_null();
     return Unit{};
 }
 

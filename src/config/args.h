@@ -53,9 +53,6 @@ struct ModelArgs {
     // quantization_config: linears may be e4m3 with one scale per 128x128 (weight_scale_inv). The
     // tensors themselves say which are (checkpoint/names.h).
     bool fp8_blocks = false;
-    // quantization_config.scale_fmt: what act_quant does to the scales of activations. true: the
-    // next power of two ("ue8m0", and every checkpoint that says nothing); false: amax / 448.
-    bool scale_ue8m0 = true;
 
     int qk_head_dim() const { return qk_nope_head_dim + qk_rope_head_dim; }
     // The MTP layer is layer n_layers; it is counted here.
