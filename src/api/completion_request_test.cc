@@ -36,8 +36,9 @@ RequestError bad_body(std::string_view body) {
 RequestError bad(const std::string& fields) { return bad_body(with(fields)); }
 
 TEST(CompletionRequest, TheTutorialsCurl) {
-    const Parsed parsed = parse(
-        R"({"model":"deepseek_v3.2","prompt":"The future of AI is","max_tokens":50,"temperature":0})");
+    const Parsed parsed =
+        parse(R"({"model":"deepseek_v3.2","prompt":"The future of AI is","max_tokens":50,)"
+              R"("temperature":0})");
     const auto& request = std::get<CompletionRequest>(parsed);
     EXPECT_EQ(request.model, "deepseek_v3.2");
     ASSERT_EQ(request.prompts.size(), 1u);

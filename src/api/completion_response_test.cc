@@ -16,10 +16,10 @@ TEST(CompletionResponse, WholeAnswerWritesNulls) {
     EXPECT_EQ(
         completion_json(kHead, {{.text = " bright", .finish_reason = "length"}},
                         {.prompt_tokens = 5, .completion_tokens = 1}),
-        R"({"id":"cmpl-1","object":"text_completion","created":1760000000,"model":"dsv3","choices":)"
-        R"([{"index":0,"text":" bright","logprobs":null,"finish_reason":"length","stop_reason":null,)"
-        R"("token_ids":null,"prompt_logprobs":null,"prompt_token_ids":null}],"service_tier":null,)"
-        R"("system_fingerprint":null,"usage":{"prompt_tokens":5,"total_tokens":6,)"
+        R"({"id":"cmpl-1","object":"text_completion","created":1760000000,"model":"dsv3",)"
+        R"("choices":[{"index":0,"text":" bright","logprobs":null,"finish_reason":"length",)"
+        R"("stop_reason":null,"token_ids":null,"prompt_logprobs":null,"prompt_token_ids":null}],)"
+        R"("service_tier":null,"system_fingerprint":null,"usage":{"prompt_tokens":5,"total_tokens":6,)"
         R"("completion_tokens":1,"prompt_tokens_details":null},"kv_transfer_params":null})");
 }
 
@@ -43,19 +43,18 @@ TEST(CompletionResponse, SeveralChoicesWithIdsAndReasons) {
 }
 
 TEST(CompletionResponse, Chunks) {
-    EXPECT_EQ(
-        completion_chunk_json(kHead, {.text = " bright"}, {}),
-        R"({"id":"cmpl-1","object":"text_completion","created":1760000000,"model":"dsv3","choices":)"
-        R"([{"index":0,"text":" bright","logprobs":null,"finish_reason":null,"stop_reason":null,)"
-        R"("prompt_token_ids":null,"token_ids":null}],"usage":null})");
+    EXPECT_EQ(completion_chunk_json(kHead, {.text = " bright"}, {}),
+              R"({"id":"cmpl-1","object":"text_completion","created":1760000000,"model":"dsv3",)"
+              R"("choices":[{"index":0,"text":" bright","logprobs":null,"finish_reason":null,)"
+              R"("stop_reason":null,"prompt_token_ids":null,"token_ids":null}],"usage":null})");
     const Usage usage{.prompt_tokens = 5, .completion_tokens = 2};
     EXPECT_TRUE(completion_chunk_json(kHead, {}, usage)
                     .ends_with(R"("usage":{"prompt_tokens":5,"total_tokens":7,)"
                                R"("completion_tokens":2}})"));
-    EXPECT_EQ(
-        completion_usage_json(kHead, usage),
-        R"({"id":"cmpl-1","object":"text_completion","created":1760000000,"model":"dsv3",)"
-        R"("choices":[],"usage":{"prompt_tokens":5,"total_tokens":7,"completion_tokens":2}})");
+    EXPECT_EQ(completion_usage_json(kHead, usage),
+              R"({"id":"cmpl-1","object":"text_completion","created":1760000000,"model":"dsv3",)"
+              R"("choices":[],"usage":{"prompt_tokens":5,"total_tokens":7,)"
+              R"("completion_tokens":2}})");
 }
 
 TEST(JsonText, Strings) {
@@ -103,8 +102,9 @@ TEST(Models, OneCardPerName) {
     const std::string json = to_json(ModelList{
         .names = {"dsv3", "b"}, .created = 1, .root = "/models/x", .max_model_len = 68000});
     EXPECT_TRUE(json.starts_with(
-        R"({"object":"list","data":[{"id":"dsv3","object":"model","created":1,"owned_by":"fathom",)"
-        R"("root":"/models/x","parent":null,"max_model_len":68000,"permission":[{"id":"modelperm-)"))
+        R"({"object":"list","data":[{"id":"dsv3","object":"model","created":1,)"
+        R"("owned_by":"fathom","root":"/models/x","parent":null,"max_model_len":68000,)"
+        R"("permission":[{"id":"modelperm-)"))
         << json;
     EXPECT_NE(json.find(R"(]},{"id":"b",)"), json.npos) << json;
     EXPECT_TRUE(json.ends_with(R"("is_blocking":false}]}]})")) << json;
