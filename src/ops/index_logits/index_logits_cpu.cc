@@ -11,7 +11,7 @@
 namespace fathom {
 namespace {
 
-constexpr int64_t D = 128;
+constexpr int64_t kD = 128;
 
 template <class X>
 float load(const uint8_t* from, int64_t i) {
@@ -21,7 +21,7 @@ float load(const uint8_t* from, int64_t i) {
 }
 
 float key_scale(const uint8_t* block, int64_t B, int64_t offset, IndexFormat format) {
-    return format == IndexFormat::fp8 ? load<float>(block + B * D, offset) : 1.0f;
+    return format == IndexFormat::fp8 ? load<float>(block + B * kD, offset) : 1.0f;
 }
 
 template <class X>
@@ -30,12 +30,12 @@ void plain_token(float* logits, const X* q, int64_t q_stride, const float* weigh
     const auto* q_bytes = reinterpret_cast<const uint8_t*>(q);
     for (int64_t p = 0; p < length; ++p) {
         const uint8_t* block = rows.block(p);
-        const uint8_t* key = block + rows.offset(p) * D * static_cast<int64_t>(sizeof(X));
+        const uint8_t* key = block + rows.offset(p) * kD * static_cast<int64_t>(sizeof(X));
         float sum = 0;
         for (int64_t h = 0; h < H; ++h) {
             const uint8_t* head = q_bytes + h * q_stride * static_cast<int64_t>(sizeof(X));
             float dot = 0;
-            for (int64_t d = 0; d < D; ++d) dot += load<X>(head, d) * load<X>(key, d);
+            for (int64_t d = 0; d < kD; ++d) dot += load<X>(head, d) * load<X>(key, d);
             sum += weights[h] * (dot < 0 ? 0 : dot);
         }
         logits[p] = sum * key_scale(block, rows.block_tokens, rows.offset(p), format);
@@ -99,7 +99,7 @@ template <class X>
 void expand_avx2(void* query, const uint8_t* heads, int64_t stride, int64_t H) {
     auto* out = static_cast<float*>(query);
     for (int64_t h = 0; h < H; ++h)
-        for (int64_t d = 0; d < D; d += 8, out += 8)
+        for (int64_t d = 0; d < kD; d += 8, out += 8)
             F32x8::store(out, load_x8<X>(heads + h * stride + d * static_cast<int64_t>(sizeof(X))));
 }
 
@@ -108,11 +108,11 @@ void load_avx2(void* tile, const uint8_t* const* keys) {
     constexpr int kKeys = FloatLanes::kVectors * FloatLanes::kLanes;
     auto* out = static_cast<float*>(tile);
     for (int key = 0; key < kTileKeys; key += 8)
-        for (int64_t d = 0; d < D; d += 8) {
+        for (int64_t d = 0; d < kD; d += 8) {
             __m256 rows[8];
             for (int i = 0; i < 8; ++i)
                 rows[i] = load_x8<X>(keys[key + i] + d * static_cast<int64_t>(sizeof(X)));
-            transpose_8x8(out + (key / kKeys * D + d) * kKeys + key % kKeys, kKeys, rows);
+            transpose_8x8(out + (key / kKeys * kD + d) * kKeys + key % kKeys, kKeys, rows);
         }
 }
 
@@ -152,7 +152,7 @@ struct Call {
 // `context`: from memory they would take as long as the scores of these.
 void load_tile(const Call& c, const PagedRows& rows, int64_t first, int64_t last, int64_t context,
                void* tile, float* scales) {
-    const int64_t B = rows.block_tokens, bytes = D * size_of(c.q.dtype);
+    const int64_t B = rows.block_tokens, bytes = kD * size_of(c.q.dtype);
     const uint8_t* keys[kTileKeys];
     const uint8_t* block = rows.block(first);
     int64_t offset = rows.offset(first), p = first;

@@ -50,6 +50,7 @@ struct World {
         CpuStream s(1);
         for (int i = 0; i < 3; ++i) {
             std::vector<int32_t> slots;
+            slots.reserve(tokens_max);
             for (int p = 0; p < tokens_max; ++p) slots.push_back(cache.slot(i, p));
             Tensor rows = keys.view.rows(i, i + 1).flatten(0);
             rows = view_of(rows.data, DType::f32, {tokens_max, kD});

@@ -14,7 +14,7 @@
 namespace fathom {
 namespace {
 
-constexpr int64_t C = 512, R = 64, kWidth = C + R;
+constexpr int64_t kC = 512, kR = 64, kWidth = kC + kR;
 
 template <class X>
 float load(const uint8_t* from, int64_t i) {
@@ -33,9 +33,9 @@ void read_row(float* out, const uint8_t* row, LatentFormat format) {
             for (int64_t i = 0; i < kWidth; ++i) out[i] = load<bf16>(row, i);
             return;
         case LatentFormat::fp8:
-            for (int64_t i = 0; i < C; ++i)  // Exact: a code times a power of two.
-                out[i] = load<f8e4m3>(row, i) * load<float>(row + C, i / 128);
-            for (int64_t i = 0; i < R; ++i) out[C + i] = load<bf16>(row + C + 4 * (C / 128), i);
+            for (int64_t i = 0; i < kC; ++i)  // Exact: a code times a power of two.
+                out[i] = load<f8e4m3>(row, i) * load<float>(row + kC, i / 128);
+            for (int64_t i = 0; i < kR; ++i) out[kC + i] = load<bf16>(row + kC + 4 * (kC / 128), i);
             return;
     }
 }
@@ -50,20 +50,20 @@ float plain_head(float* o, const X* q_latent, const X* q_pe, const std::vector<f
     for (size_t i = 0; i < n; ++i) {
         const float* key = &keys[i * kWidth];
         float dot = 0;
-        for (int64_t c = 0; c < C; ++c) dot += to_float(q_latent[c]) * key[c];
-        for (int64_t r = 0; r < R; ++r) dot += to_float(q_pe[r]) * key[C + r];
+        for (int64_t c = 0; c < kC; ++c) dot += to_float(q_latent[c]) * key[c];
+        for (int64_t r = 0; r < kR; ++r) dot += to_float(q_pe[r]) * key[kC + r];
         scores[i] = dot * scale;
         top = std::max(top, scores[i]);
     }
     float sum = 0;
-    std::fill_n(o, C, 0.0f);
+    std::fill_n(o, kC, 0.0f);
     for (size_t i = 0; i < n; ++i) {
         const float p = std::exp(scores[i] - top);
         sum += p;
-        for (int64_t c = 0; c < C; ++c) o[c] += p * keys[i * kWidth + c];
+        for (int64_t c = 0; c < kC; ++c) o[c] += p * keys[i * kWidth + c];
     }
     if (n == 0) return std::numeric_limits<float>::infinity();
-    for (int64_t c = 0; c < C; ++c) o[c] /= sum;
+    for (int64_t c = 0; c < kC; ++c) o[c] /= sum;
     return top + std::log(sum);
 }
 
@@ -75,7 +75,7 @@ void plain_tokens(const Tensor& o, const Tensor& lse, const Tensor& q_latent, co
                   const Tensor& cache, const PagedTokens& at, const Tensor& indices,
                   LatentFormat format, float scale) {
     std::vector<float> keys, scores;
-    float o_row[C];
+    float o_row[kC];
     for (int64_t t = 0; t < o.dim(0); ++t) {
         const PagedRows rows(cache, at, at.sequences.as<int32_t>()[t]);
         keys.clear();
@@ -91,7 +91,7 @@ void plain_tokens(const Tensor& o, const Tensor& lse, const Tensor& q_latent, co
                 o_row, q_latent.as<X>() + t * q_latent.stride[0] + h * q_latent.stride[1],
                 q_pe.as<X>() + t * q_pe.stride[0] + h * q_pe.stride[1], keys, scores, scale);
             O* out = o.as<O>() + t * o.stride[0] + h * o.stride[1];
-            for (int64_t c = 0; c < C; ++c) store(out + c, o_row[c]);
+            for (int64_t c = 0; c < kC; ++c) store(out + c, o_row[c]);
             if (lse.data != nullptr) lse.as<float>()[t * lse.row_stride() + h] = head_lse;
         }
     }
@@ -133,10 +133,10 @@ void load_query_avx2(void* query, const uint8_t* q_latent, int64_t latent_stride
     const int64_t padded = cpu::padded<FloatLanes>(H);
     for (int64_t h = 0; h < padded; ++h) {
         float* to = static_cast<float*>(query) + h / group * group * kWidth + h % group;
-        for (int64_t c = 0; c < C; ++c)
+        for (int64_t c = 0; c < kC; ++c)
             to[c * group] = h < H ? load<X>(q_latent + h * latent_stride, c) : 0;
-        for (int64_t r = 0; r < R; ++r)
-            to[(C + r) * group] = h < H ? load<X>(q_pe + h * pe_stride, r) : 0;
+        for (int64_t r = 0; r < kR; ++r)
+            to[(kC + r) * group] = h < H ? load<X>(q_pe + h * pe_stride, r) : 0;
     }
 }
 
@@ -145,10 +145,10 @@ void load_keys_avx2(void* keys, float*, const uint8_t* const* rows, int begin, i
     for (int i = begin; i < end; ++i) {
         float* key = static_cast<float*>(keys) + i * kWidth;
         if constexpr (kFormat == LatentFormat::fp8) {
-            for (int64_t c = 0; c < C; c += 8)
+            for (int64_t c = 0; c < kC; c += 8)
                 F32x8::store(key + c, F32x8::mul(decode_f8e4m3_x8(rows[i] + c),
-                                                 F32x8::set1(load<float>(rows[i] + C, c / 128))));
-            for (int64_t r = 0; r < R; ++r) key[C + r] = load<bf16>(rows[i] + C + C / 32, r);
+                                                 F32x8::set1(load<float>(rows[i] + kC, c / 128))));
+            for (int64_t r = 0; r < kR; ++r) key[kC + r] = load<bf16>(rows[i] + kC + kC / 32, r);
         } else {
             read_row(key, rows[i], kFormat);
         }
@@ -173,6 +173,8 @@ AttentionKernels kernels_avx2(bool q_is_bf16, LatentFormat format) {
 // A token's keys are taken in runs of this many, each a softmax of its own, which are merged in
 // order: so one token can keep several threads busy, and its bits do not tell whether it did.
 constexpr int64_t kRunKeys = 512;
+// Pairs of a head and a key that are worth waking a thread for: some 50 us of work.
+constexpr int64_t kPairs = 4096;
 // Tokens that try to share dequantized tiles, and the heads that they have together at most.
 constexpr int64_t kGroupTokens = 8, kGroupHeads = 128;
 
@@ -190,7 +192,7 @@ struct Call {
         return (heads() + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
     }
     int64_t query_bytes() const { return padded_heads() * kernels.steps * 4; }
-    int64_t state_bytes() const { return (heads() * C + 2 * padded_heads()) * 4; }
+    int64_t state_bytes() const { return (heads() * kC + 2 * padded_heads()) * 4; }
     PagedRows rows(int64_t t) const { return PagedRows(cache, at, at.sequences.as<int32_t>()[t]); }
 };
 
@@ -212,7 +214,7 @@ private:
 };
 
 AttentionState state_at(const Call& c, float* memory) {
-    float* top = memory + c.heads() * C;
+    float* top = memory + c.heads() * kC;
     return {.o = memory, .top = top, .sum = top + c.padded_heads(), .empty = true};
 }
 
@@ -242,7 +244,7 @@ public:
     Tile(const Call& c, Pieces& pieces)
         : call_(c),
           keys_(pieces.take<uint32_t>(kTileKeys * c.kernels.steps)),
-          values_(pieces.take<float>(kTileKeys * C)) {}
+          values_(pieces.take<float>(kTileKeys * kC)) {}
 
     // Makes the first n keys those at `positions`; `ahead` more are soon wanted.
     void load(const PagedRows& rows, const int32_t* positions, int n, int64_t ahead) {
@@ -319,17 +321,17 @@ void merge(const Call& c, Desk& desk, AttentionState& into, const AttentionState
 }
 
 void write_token(const Call& c, int64_t t, const AttentionState& state) {
-    float row[C];
+    float row[kC];
     for (int64_t h = 0; h < c.heads(); ++h) {
         if (state.empty) {
-            std::fill_n(row, C, 0.0f);
+            std::fill_n(row, kC, 0.0f);
         } else {
-            c.kernels.finish(row, state.o + h * C, state.sum[h]);
+            c.kernels.finish(row, state.o + h * kC, state.sum[h]);
         }
         const int64_t at = t * c.o.stride[0] + h * c.o.stride[1];
-        if (c.o.dtype == DType::f32) std::copy_n(row, C, c.o.as<float>() + at);
+        if (c.o.dtype == DType::f32) std::copy_n(row, kC, c.o.as<float>() + at);
         if (c.o.dtype == DType::bf16)
-            for (int64_t i = 0; i < C; ++i) store(c.o.as<bf16>() + at + i, row[i]);
+            for (int64_t i = 0; i < kC; ++i) store(c.o.as<bf16>() + at + i, row[i]);
         if (c.lse.data == nullptr) continue;
         c.lse.as<float>()[t * c.lse.row_stride() + h] = state.empty
                                                             ? std::numeric_limits<float>::infinity()
@@ -389,7 +391,7 @@ void attend_tokens(Stream& s, const Call& c, int64_t grain) {
 }
 
 // Too few tokens for the threads: a run of keys is a piece of work.
-void attend_runs(Stream& s, const Call& c, int64_t grain) {
+void attend_runs(Stream& s, const Call& c) {
     const int64_t K = c.indices.dim(1), runs = (K + kRunKeys - 1) / kRunKeys;
     ArenaScope scope(*s.arena);
     const int64_t T = c.tokens(), floats = (c.state_bytes() / 4 + 15) / 16 * 16;
@@ -397,10 +399,15 @@ void attend_runs(Stream& s, const Call& c, int64_t grain) {
     auto* queries = s.arena->tmp(DType::u8, T, c.query_bytes()).as<std::byte>();
     auto* copies = s.arena->tmp(DType::i32, T, K).as<int32_t>();
     auto* keys = s.arena->tmp(DType::u8, T * static_cast<int64_t>(sizeof(Keys))).as<Keys>();
+    int64_t keys_all = 0;
     for (int64_t t = 0; t < T; ++t) {
         keys[t] = keys_of(c, t, copies + t * K);
         load_query(c, t, queries + t * c.query_bytes());
+        keys_all += keys[t].count;
     }
+    const int64_t grain = keys_all * c.heads() < kPairs
+                              ? T * runs
+                              : std::max<int64_t>(1, kPairs / (kRunKeys * c.heads()));
     s.workers->parallel_for(T * runs, grain, [&](int64_t begin, int64_t end, int worker) {
         Desk desk(c, s.workers->scratch(worker));
         for (int64_t i = begin; i < end; ++i) {
@@ -443,11 +450,9 @@ void cpu::sparse_attention(Stream& s, Tensor o, Tensor lse, Tensor q_latent, Ten
                  scale,
                  isa() == Isa::avx512 ? attention_kernels_avx512(q_is_bf16, format)
                                       : kernels_avx2(q_is_bf16, format)};
-    // Some 20 us of work: 1,000 pairs of a head and a key, or more, are worth waking a thread.
-    constexpr int64_t kPairs = 4096;
     const int64_t T = c.tokens(), K = indices.dim(1);
     const bool few = T < 2 * s.workers->threads() && s.workers->threads() > 1 && K > kRunKeys;
-    if (few) return attend_runs(s, c, std::max<int64_t>(1, kPairs / (kRunKeys * c.heads())));
+    if (few) return attend_runs(s, c);
     attend_tokens(s, c, std::max<int64_t>(1, kPairs / (std::max<int64_t>(K, 1) * c.heads())));
 }
 

@@ -46,6 +46,7 @@ struct World {
           indices(allocate(DType::i32, {T, K})) {
         CpuStream s(1);
         std::vector<int32_t> slots;
+        slots.reserve(2 * tokens);
         for (int p = 0; p < 2 * tokens; ++p) slots.push_back(cache.slot(p / tokens, p % tokens));
         const auto [latent, k_pe] = kv.view.split_last(kC, kR);
         ops::store_latent(s, cache.tokens(), latent, k_pe, ints(slots), format);
