@@ -265,7 +265,12 @@ void run_tile(const Tile& t, int64_t a_element, int64_t cell_columns) {
                           .b_bytes = t.b_bytes,
                           .cells = (columns + cell_columns - 1) / cell_columns,
                           .acc = static_cast<float*>(t.acc)};
-        run_block<Step>(block, t.rows, t.panels);
+        // Panels of one block are a page each, and pages are best read one after the other: 35
+        // GB/s, 19 with four at once.
+        if (t.rows == 1 && t.K <= kBlockK)
+            for (int64_t p = 0; p < t.panels; ++p) run_rows<Step, 1>(at(block, 0, p), 1);
+        else
+            run_block<Step>(block, t.rows, t.panels);
     }
 }
 
