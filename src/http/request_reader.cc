@@ -140,9 +140,10 @@ RequestReader::State RequestReader::parse() {
 
     // The header alone first, then the rest: the trailers of a body must not count as headers.
     while (r.begin < r.input.size() && !r.parser->is_done()) {
-        // "0", and two line ends, is the least that a chunked body still has to come; Beast 1.81
-        // asserts that it is called with no less.
-        if (r.header_done && r.parser->chunked() && buffered() < 5) break;
+        // A last chunk has five bytes at least, and Beast 1.81 asserts that it is not asked twice
+        // about less of it.
+        if (r.header_done && r.parser->chunked() && r.input[r.begin] == '0' && buffered() < 5)
+            break;
         r.parser->eager(r.header_done);
         boost::system::error_code error;
         try {
