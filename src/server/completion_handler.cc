@@ -1,5 +1,6 @@
 #include "server/completion_handler.h"
 
+#include <algorithm>
 #include <random>
 
 namespace fathom {
@@ -42,14 +43,20 @@ void truncate(const ServedModel& model, const api::CompletionRequest& request,
     if (std::ssize(tokens) > keep) tokens.erase(tokens.begin(), tokens.end() - keep);
 }
 
-SamplingParams sampling_of(const api::CompletionRequest& r, int choice, uint64_t seed) {
-    return {.temperature = static_cast<float>(r.temperature),
-            .top_p = static_cast<float>(r.top_p),
-            .top_k = static_cast<int>(r.top_k),
+// What a double says that a float cannot: the nearest that leaves logits finite.
+float bounded(double value, double low, double high) {
+    return static_cast<float>(std::clamp(value, low, high));
+}
+
+SamplingParams sampling_of(const ServedModel& model, const api::CompletionRequest& r, int choice,
+                           uint64_t seed) {
+    return {.temperature = bounded(r.temperature, 0, 1e10),
+            .top_p = bounded(r.top_p, 1e-10, 1),
+            .top_k = static_cast<int>(std::min<int64_t>(r.top_k, model.vocab_size)),
             .min_p = static_cast<float>(r.min_p),
             .presence_penalty = static_cast<float>(r.presence_penalty),
             .frequency_penalty = static_cast<float>(r.frequency_penalty),
-            .repetition_penalty = static_cast<float>(r.repetition_penalty),
+            .repetition_penalty = bounded(r.repetition_penalty, 1e-10, 1e10),
             .seed = seed,
             .choice = choice};
 }
@@ -100,6 +107,9 @@ CompletionHandler::PreparedOrError CompletionHandler::prepare(const ServedModel&
         prepared.prompts.push_back(std::move(tokens));
     }
     prepared.request.prompts.clear();  // Only their tokens are needed from here on.
+    // What no step can draw stops nothing, and the mask of min_tokens has no place for it.
+    std::erase_if(prepared.request.stop_token_ids,
+                  [&](Token id) { return id < 0 || id >= model.vocab_size; });
     return prepared;
 }
 
@@ -130,14 +140,15 @@ Status CompletionHandler::submit(CompletionReply& reply, uint64_t exchange) {
         const uint64_t id = next_id_++;
         choices_.emplace(id, Choice{exchange, i});
         reply.engine_ids.push_back(id);
-        Status status = engine_.submit({.id = id,
-                                        .prompt = reply.prompt_of(i),
-                                        .sampling = sampling_of(r, static_cast<int>(i % r.n), seed),
-                                        .max_tokens = static_cast<int>(r.max_tokens),
-                                        .min_tokens = static_cast<int>(r.min_tokens),
-                                        .ignore_eos = r.ignore_eos,
-                                        .stop_token_ids = r.stop_token_ids,
-                                        .priority = static_cast<int>(r.priority)});
+        Status status =
+            engine_.submit({.id = id,
+                            .prompt = reply.prompt_of(i),
+                            .sampling = sampling_of(model_, r, static_cast<int>(i % r.n), seed),
+                            .max_tokens = static_cast<int>(r.max_tokens),
+                            .min_tokens = static_cast<int>(r.min_tokens),
+                            .ignore_eos = r.ignore_eos,
+                            .stop_token_ids = r.stop_token_ids,
+                            .priority = static_cast<int>(r.priority)});
         if (!status.ok()) return status;
     }
     return Unit{};

@@ -68,12 +68,16 @@ Result<api::SamplingDefaults> load_sampling_defaults(const std::string& folder) 
 Result<std::vector<Token>> load_end_tokens(const std::string& folder, const ModelArgs& args) {
     Result<Json> json = read_generation_config(folder);
     if (!json.ok()) return std::move(json).error();
-    std::vector<Token> ends{args.eos_token_id};
+    std::vector<Token> ends;
+    const auto add = [&](int64_t id) {
+        const bool drawable = 0 <= id && id < args.vocab_size;
+        if (drawable && std::find(ends.begin(), ends.end(), id) == ends.end())
+            ends.push_back(static_cast<Token>(id));
+    };
+    add(args.eos_token_id);
     const Json& ids = json.value().contains("eos_token_id") ? json.value()["eos_token_id"] : Json();
     for (const Json& id : ids.is_array() ? ids : Json::array({ids})) {
-        if (!id.is_number_integer()) continue;
-        const auto token = id.get<Token>();
-        if (std::find(ends.begin(), ends.end(), token) == ends.end()) ends.push_back(token);
+        if (id.is_number_integer()) add(id.get<int64_t>());
     }
     return ends;
 }

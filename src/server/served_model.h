@@ -33,7 +33,7 @@ std::vector<std::string> served_names(const std::vector<std::string>& asked,
 Result<api::SamplingDefaults> load_sampling_defaults(const std::string& folder);
 
 // The ids that end a sequence: eos_token_id of generation_config.json (one or several) and of
-// config.json.
+// config.json. Ids outside the vocabulary are left out: they are never drawn.
 Result<std::vector<Token>> load_end_tokens(const std::string& folder, const ModelArgs& args);
 
 }  // namespace fathom
