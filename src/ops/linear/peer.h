@@ -3,14 +3,16 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 namespace fathom::testing {
 
 enum class PeerType : uint8_t { bf16, i8 };
 
-// Seconds of the fastest of several products of M x K activations with an N x K weight in oneDNN's
-// own packing, bf16 to bf16 or u8 times s8 to s32. `copies` weights take turns, so that a small
-// M reads from memory. 0 in a build without oneDNN.
-double peer_seconds(PeerType type, int64_t M, int64_t N, int64_t K, int64_t copies, int threads);
+// Multiplies M x K activations with an N x K weight in oneDNN's own packing, at every call: bf16 to
+// bf16, or u8 times s8 to s32. `copies` weights take turns, so that a small M reads from memory.
+// Empty in a build without oneDNN.
+std::function<void()> peer_product(PeerType type, int64_t M, int64_t N, int64_t K, int64_t copies,
+                                   int threads);
 
 }  // namespace fathom::testing

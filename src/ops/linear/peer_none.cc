@@ -2,6 +2,6 @@
 
 namespace fathom::testing {
 
-double peer_seconds(PeerType, int64_t, int64_t, int64_t, int64_t, int) { return 0; }
+std::function<void()> peer_product(PeerType, int64_t, int64_t, int64_t, int64_t, int) { return {}; }
 
 }  // namespace fathom::testing
