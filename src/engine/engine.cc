@@ -39,7 +39,7 @@ Status Engine::submit(Request request) {
             Code::invalid_argument,
             str(request.prompt.size(), " prompt tokens and max_tokens ", request.max_tokens,
                 " do not fit a sequence of ", options_.limits.sequence_tokens_max)};
-    return inbox_.submit(std::move(request), waiting_.load(), options_.limits.waiting_max);
+    return inbox_.submit(std::move(request), options_.limits.waiting_max);
 }
 
 void Engine::cancel(uint64_t id) { inbox_.cancel(id); }
@@ -100,6 +100,7 @@ void Engine::receive(Inbox::Mail mail) {
 // One step: batch to the runner, tokens back, events out.
 void Engine::run_once() {
     const Batch& batch = scheduler_.step();
+    publish_stats();  // Before the step, which may take long: there is room for newcomers now.
     result_.clear();
     runner_->run(batch, result_);
     std::vector<TokenEvent> events = scheduler_.commit(result_);
@@ -109,6 +110,7 @@ void Engine::run_once() {
 }
 
 void Engine::publish_stats() {
+    inbox_.set_waiting(scheduler_.waiting());
     running_ = scheduler_.running();
     waiting_ = scheduler_.waiting();
     blocks_used_ = pool_.num_blocks() - pool_.num_free();

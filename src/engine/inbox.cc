@@ -4,10 +4,10 @@
 
 namespace fathom {
 
-Status Inbox::submit(Request request, int64_t waiting, int64_t waiting_max) {
+Status Inbox::submit(Request request, int64_t waiting_max) {
     const std::lock_guard lock(mutex_);
     if (closed_) return Error{Code::unavailable, "the server is shutting down"};
-    if (waiting + std::ssize(mail_.requests) >= waiting_max)
+    if (waiting_ + std::ssize(mail_.requests) >= waiting_max)
         return Error{Code::overloaded,
                      str("too many requests are waiting (", waiting_max, "); try again later")};
     mail_.requests.push_back(std::move(request));
@@ -50,13 +50,21 @@ Inbox::Mail Inbox::take(bool idle) {
         changed_.wait(lock, has_mail);
     }
     idle_ = idle && mail_.requests.empty();
+    waiting_ += std::ssize(mail_.requests);
     const bool stopping = mail_.stopping;
     return std::exchange(mail_, Mail{.stopping = stopping});
 }
 
+void Inbox::set_waiting(int64_t waiting) {
+    const std::lock_guard lock(mutex_);
+    waiting_ = waiting;
+}
+
 bool Inbox::wait_idle(std::chrono::milliseconds at_most) {
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, at_most, [this] { return idle_ && mail_.requests.empty(); });
+    const auto is_idle = [this] { return idle_ && mail_.requests.empty(); };
+    changed_.wait_for(lock, at_most, [&] { return mail_.stopping || is_idle(); });
+    return is_idle();
 }
 
 }  // namespace fathom

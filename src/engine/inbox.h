@@ -21,24 +21,30 @@ public:
         bool stopping = false;
     };
 
-    // `waiting` of the scheduler counts towards waiting_max too.
-    Status submit(Request request, int64_t waiting, int64_t waiting_max);
+    // overloaded: waiting_max requests wait, here or in the scheduler; unavailable: closed.
+    Status submit(Request request, int64_t waiting_max);
     void cancel(uint64_t id);
     void reset_prefix_cache();
     // No more requests from now on.
     void close();
     void stop();
 
-    // Engine thread: takes what is there; when `idle`, waits until something is.
+    // Engine thread: takes what is there; when `idle`, waits until something is. The requests count
+    // as waiting until set_waiting() says otherwise.
     Mail take(bool idle);
+    // Engine thread: so many of the requests taken have not been started.
+    void set_waiting(int64_t waiting);
 
-    // For drain(): waits until the engine has nothing to do. False when it still had at the end.
+    // For drain(): waits until the engine has nothing to do or is stopped. False when there still
+    // was something at the end.
     bool wait_idle(std::chrono::milliseconds at_most);
 
 private:
     std::mutex mutex_;
     std::condition_variable changed_;
-    Mail mail_;  // Guarded by mutex_, as are the two flags.
+    // Guarded by mutex_:
+    Mail mail_;
+    int64_t waiting_ = 0;  // Taken and not started.
     bool closed_ = false;
     bool idle_ = true;
 };

@@ -71,11 +71,15 @@ const Batch& Scheduler::step() {
 // Adds the next tokens of running_[index] to the batch, as many as the step has room for. If blocks
 // are short, the youngest sequences give theirs up: only an older one may preempt, so the oldest
 // always advances. False if there is none to preempt.
+//
+// The blocks of all known tokens are taken at once, not those of a chunk: else a prompt that cannot
+// be finished is begun, preempted and begun again, and each time a part of it is computed for
+// nothing.
 bool Scheduler::schedule(size_t index) {
     Sequence& sequence = *running_[index];
     const int room = options_.limits.batch_tokens_max - batch_.num_tokens;
     const int num_tokens = std::min(sequence.pending(), room);
-    while (!grow(sequence, num_tokens)) {
+    while (!grow(sequence)) {
         if (index + 1 == running_.size()) return false;
         preempt_youngest();
     }
@@ -85,8 +89,8 @@ bool Scheduler::schedule(size_t index) {
     return true;
 }
 
-bool Scheduler::grow(Sequence& sequence, int num_tokens) {
-    const int needed = options_.limits.blocks_for(sequence.kv.computed + num_tokens) -
+bool Scheduler::grow(Sequence& sequence) {
+    const int needed = options_.limits.blocks_for(static_cast<int>(std::ssize(sequence.tokens))) -
                        static_cast<int>(std::ssize(sequence.kv.blocks));
     if (needed > pool_.num_free()) return false;
     for (int i = 0; i < needed; ++i) sequence.kv.blocks.push_back(pool_.take());
@@ -107,7 +111,8 @@ void Scheduler::preempt_youngest() {
 std::vector<TokenEvent> Scheduler::commit(const StepResult& result) {
     CHECK(result.size() == batch_.items.size(), result.size(), " for ", batch_.items.size());
     std::vector<TokenEvent> events;
-    std::vector<const Sequence*> ended;
+    events.reserve(batch_.items.size());
+    bool any_ended = false;
     for (size_t i = 0; i < batch_.items.size(); ++i) {
         Sequence& sequence = *batch_.items[i].sequence;
         CHECK(sequence.scheduled == batch_.items[i].num_tokens, "not the batch of this step");
@@ -120,13 +125,10 @@ std::vector<TokenEvent> Scheduler::commit(const StepResult& result) {
         events.push_back(append(sequence, result.of(i)));
         if (events.back().finish == FinishReason::none) continue;
         pool_.release(sequence.kv.blocks);
-        ended.push_back(&sequence);
+        any_ended = sequence.ended = true;
     }
     batch_.items.clear();
-    if (!ended.empty())
-        std::erase_if(running_, [&](const auto& sequence) {
-            return std::find(ended.begin(), ended.end(), sequence.get()) != ended.end();
-        });
+    if (any_ended) std::erase_if(running_, [](const auto& sequence) { return sequence->ended; });
     return events;
 }
 
@@ -160,11 +162,11 @@ void Scheduler::finish(const Sequence& sequence, Token token, TokenEvent& event)
 }
 
 // Starts a sequence at the end of its longest cached prefix. The last token is always computed: its
-// logits are what the request is for.
+// logits are what the request is for. Nothing is found without prefix caching: nothing is published.
 void Scheduler::share_prefix(Sequence& sequence) {
     const int B = pool_.block_tokens();
     const std::span<const Token> tokens(sequence.tokens);
-    while (options_.prefix_caching && sequence.kv.computed + B < std::ssize(tokens)) {
+    while (sequence.kv.computed + B < std::ssize(tokens)) {
         const PrefixHash next =
             pool_.extend(sequence.kv.prefix, tokens.subspan(sequence.kv.computed, B));
         const BlockId block = pool_.find(next);
@@ -185,6 +187,24 @@ void Scheduler::publish_computed(Sequence& sequence) {
         sequence.kv.prefix = pool_.extend(sequence.kv.prefix, tokens.subspan(i * B, B));
         pool_.publish(sequence.kv.blocks[i], sequence.kv.prefix);
     }
+}
+
+void Scheduler::check_invariants() const {
+    std::vector<int> held(pool_.num_blocks());
+    for (const auto& sequence : running_) {
+        const Sequence::Kv& kv = sequence->kv;
+        CHECK(sequence->scheduled == 0 && !sequence->ended, "sequence ", sequence->request.id);
+        CHECK(kv.computed < std::ssize(sequence->tokens), kv.computed, " tokens computed");
+        CHECK(options_.limits.blocks_for(kv.computed) <= std::ssize(kv.blocks), kv.computed,
+              " tokens in ", kv.blocks.size(), " blocks");
+        for (BlockId block : kv.blocks) ++held[block];
+    }
+    for (const auto& sequence : waiting_)
+        CHECK(sequence->kv.blocks.empty() && sequence->kv.computed == 0, "sequence ",
+              sequence->request.id, " waits and holds blocks");
+    for (BlockId block = 0; block < pool_.num_blocks(); ++block)
+        CHECK(held[block] == pool_.references(block), "block ", block, " is held by ", held[block],
+              ", referenced by ", pool_.references(block));
 }
 
 }  // namespace fathom

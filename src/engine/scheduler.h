@@ -73,9 +73,12 @@ public:
     // Ids of all sequences, oldest first: those that are left when the engine stops.
     std::vector<uint64_t> ids() const;
 
+    // Every block is referenced as often as it is held. For tests, between commit() and step().
+    void check_invariants() const;
+
 private:
     bool schedule(size_t index);
-    bool grow(Sequence& sequence, int num_tokens);
+    bool grow(Sequence& sequence);
     void preempt_youngest();
     void share_prefix(Sequence& sequence);
     void publish_computed(Sequence& sequence);

@@ -117,6 +117,21 @@ TEST(Scheduler, TheYoungestIsPreemptedAndComesBackFirst) {
     EXPECT_EQ(f.scheduler.ids(), (std::vector<uint64_t>{2, 3}));
 }
 
+// A prompt that cannot be finished is not begun: it would be preempted and begun again.
+TEST(Scheduler, APromptWaitsUntilAllItsBlocksAreFree) {
+    Fixture f(options(/*batch_tokens=*/8, 4, /*num_blocks=*/9));
+    f.add(1, 8, 20);
+    f.step(7);
+    f.add(2, 26, 4, 100);  // 7 blocks; 6 are free once the first sequence has its third.
+    for (int i = 0; i < 8; ++i) {
+        EXPECT_EQ(f.step(7).size(), 1u);
+        f.scheduler.check_invariants();
+    }
+    EXPECT_EQ(f.scheduler.preemptions(), 0);
+    EXPECT_TRUE(f.scheduler.cancel(1));
+    EXPECT_EQ(f.scheduler.step().num_tokens, 8) << "from its beginning, in chunks of the step";
+}
+
 TEST(Scheduler, CancelFreesBlocksAtOnce) {
     Fixture f(options(32, 1, 8));
     f.add(1, 9, 4);

@@ -23,6 +23,7 @@ struct Sequence {
     const int64_t prompt_tokens;
     int scheduled = 0;       // Tokens in the batch under way.
     int cached_tokens = -1;  // Found in the prefix cache at the first admission; -1: not yet.
+    bool ended = false;      // Gone when commit() returns.
 
     // Together in one struct so that they can only be reset together.
     struct Kv {

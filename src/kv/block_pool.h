@@ -31,6 +31,7 @@ public:
     int block_tokens() const { return block_tokens_; }
     int num_blocks() const { return static_cast<int>(blocks_.size()) - 1; }
     int num_free() const { return num_free_; }
+    int references(BlockId block) const { return blocks_.at(block).references; }
 
     // The prefix that one more full block of tokens makes of `prefix`.
     PrefixHash extend(PrefixHash prefix, std::span<const Token> block) const;
