@@ -1,0 +1,148 @@
+#include "server/router.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/version.h"
+#include "server/server_testing.h"
+
+namespace fathom::testing {
+namespace {
+
+using Json = nlohmann::json;
+
+class RouterTest : public ::testing::Test {
+protected:
+    RouterTest() : service({.next = Service::says("hello")}) {}
+
+    http::Response request(const char* method, const std::string& path,
+                           const std::string& body = "",
+                           const std::vector<http::Header>& headers = {}) {
+        return service.client().request(method, path, body, headers).value();
+    }
+    // Of the refusal of a completion; its status is beside it.
+    Json refusal(const std::string& body, int status = 400) {
+        const http::Response answer = service.post(body);
+        EXPECT_EQ(answer.status, status) << body << " -> " << answer.body;
+        const Json json = Json::parse(answer.body, nullptr, false);
+        EXPECT_TRUE(json.is_object() && json["error"]["code"] == status) << answer.body;
+        return json.is_object() ? json["error"] : Json();
+    }
+
+    Service service;
+};
+
+TEST_F(RouterTest, WhileTheModelLoads) {
+    EXPECT_EQ(service.get("/health").status, 503);
+    EXPECT_EQ(service.get("/ping").status, 503);
+    EXPECT_EQ(service.get("/version").status, 200);
+    EXPECT_EQ(service.get("/v1/models").status, 200);
+    refusal(R"({"prompt":"x"})", 503);
+    service.open();
+    EXPECT_EQ(service.get("/health").status, 200);
+    EXPECT_EQ(service.post(R"({"prompt":"x"})").status, 200);
+}
+
+TEST_F(RouterTest, PathsWithoutAModel) {
+    service.open();
+    EXPECT_EQ(service.get("/health").body, "");
+    EXPECT_EQ(request("POST", "/ping").status, 200);
+    EXPECT_EQ(Json::parse(service.get("/version").body), (Json{{"version", kVersion}}));
+    const Json models = Json::parse(service.get("/v1/models").body);
+    EXPECT_EQ(models["object"], "list");
+    ASSERT_EQ(models["data"].size(), 2u);
+    EXPECT_EQ(models["data"][0]["id"], "tiny");
+    EXPECT_EQ(models["data"][0]["root"], "/models/tiny");
+    EXPECT_EQ(models["data"][0]["max_model_len"], 512);
+}
+
+TEST_F(RouterTest, WhatHasNoRoute) {
+    service.open();
+    EXPECT_EQ(service.get("/nowhere").status, 404);
+    EXPECT_EQ(service.get("/nowhere").body, R"({"detail":"Not Found"})");
+    EXPECT_EQ(service.get("/v1/models/").status, 404);
+    const http::Response wrong = service.get("/v1/completions");
+    EXPECT_EQ(wrong.status, 405);
+    EXPECT_EQ(wrong.body, R"({"detail":"Method Not Allowed"})");
+    EXPECT_EQ(wrong.header("Allow"), "POST");
+    EXPECT_EQ(wrong.header("Content-Type"), "application/json");
+    EXPECT_EQ(request("DELETE", "/health").status, 405);
+}
+
+TEST_F(RouterTest, PagesOfOtherOriginsMayCall) {
+    service.open();
+    const http::Response preflight = request("OPTIONS", "/v1/completions");
+    EXPECT_EQ(preflight.status, 200);
+    EXPECT_EQ(preflight.header("Access-Control-Allow-Origin"), "*");
+    EXPECT_EQ(service.post(R"({"prompt":"x"})").header("Access-Control-Allow-Origin"), "*");
+    EXPECT_EQ(service.post("{").header("Access-Control-Allow-Origin"), "*");
+}
+
+TEST_F(RouterTest, NamesOfTheModel) {
+    service.open();
+    EXPECT_EQ(service.post(R"({"model":"dsv3","prompt":"x"})").status, 200);
+    const Json error = refusal(R"({"model":"gpt","prompt":"x"})", 404);
+    EXPECT_EQ(error["type"], "NotFoundError");
+    EXPECT_NE(error["message"].get<std::string>().find("gpt"), std::string::npos);
+}
+
+TEST_F(RouterTest, RefusalsNameWhatIsWrong) {
+    service.open();
+    const auto body = [](Json fields) {
+        fields.emplace("prompt", "x");
+        return fields.dump();
+    };
+    EXPECT_EQ(refusal(body({{"temperature", -1}}))["param"], "temperature");
+    EXPECT_EQ(refusal(body({{"max_tokens", 0}}))["param"], "max_tokens");
+    EXPECT_EQ(refusal(body({{"n", 2}, {"temperature", 0}}))["param"], "n");
+    EXPECT_EQ(refusal(R"({"max_tokens":4})")["param"], "prompt");
+    EXPECT_EQ(refusal(R"({"prompt":[]})")["param"], "prompt");
+    EXPECT_EQ(refusal(R"({"prompt":""})")["param"], "prompt");
+    for (const char* field : {"logprobs", "echo", "logit_bias", "bad_words", "use_beam_search"}) {
+        const Json error = refusal(body({{field, 1}}));
+        EXPECT_EQ(error["param"], field);
+        EXPECT_NE(error["message"].get<std::string>().find("not built yet"), std::string::npos);
+    }
+}
+
+TEST_F(RouterTest, PromptsThatCannotBe) {
+    service.open();
+    const std::vector<Token> longest(511, 65), too_long(512, 65);
+    EXPECT_EQ(service.post(Json{{"prompt", longest}, {"max_tokens", 1}}.dump()).status, 200);
+    const Json error = refusal(Json{{"prompt", too_long}, {"max_tokens", 1}}.dump());
+    EXPECT_EQ(error["param"], "prompt");
+    EXPECT_NE(error["message"].get<std::string>().find("512"), std::string::npos);
+    EXPECT_EQ(refusal(R"({"prompt":"x","max_tokens":100000})")["param"], "max_tokens");
+    EXPECT_EQ(refusal(R"({"prompt":[511, 512]})")["message"], "Token id 512 is out of vocabulary");
+    refusal(R"({"prompt":[-1]})");
+    refusal(R"({"prompt":[[1],[99999999999]]})");
+    EXPECT_EQ(
+        service
+            .post(
+                Json{{"prompt", too_long}, {"max_tokens", 1}, {"truncate_prompt_tokens", 8}}.dump())
+            .status,
+        200);
+}
+
+TEST_F(RouterTest, BodiesThatAreNotWhatTheySay) {
+    service.open();
+    for (const char* body : {"", "{", "[]", "null", "\"x\"", R"({"prompt":})", "\xff\xfe",
+                             R"({"prompt":"x"} trailing)"})
+        refusal(body);
+    refusal(std::string(100'000, '['));
+    refusal("{\"prompt\":\"x\",\"stop\":" + std::string(50'000, '[') + std::string(50'000, ']') +
+            "}");
+    const http::Response wrong =
+        request("POST", "/v1/completions", R"({"prompt":"x"})", {{"Content-Type", "text/plain"}});
+    EXPECT_EQ(wrong.status, 400);
+    EXPECT_NE(Json::parse(wrong.body)["error"]["message"].get<std::string>().find("Unsupported"),
+              std::string::npos);
+    EXPECT_EQ(
+        service.post(R"({"prompt":"x"})", {{"Content-Type", "Application/JSON; charset=utf-8"}})
+            .status,
+        200);
+}
+
+}  // namespace
+}  // namespace fathom::testing
