@@ -20,7 +20,8 @@ TEST(CompletionResponse, WholeAnswerWritesNulls) {
         R"("choices":[{"index":0,"text":" bright","logprobs":null,"finish_reason":"length",)"
         R"("stop_reason":null,"token_ids":null,"prompt_logprobs":null,"prompt_token_ids":null}],)"
         R"("service_tier":null,"system_fingerprint":null,"usage":{"prompt_tokens":5,)"
-        R"("total_tokens":6,"completion_tokens":1,"prompt_tokens_details":null},"kv_transfer_params":null})");
+        R"("total_tokens":6,"completion_tokens":1,"prompt_tokens_details":null},)"
+        R"("kv_transfer_params":null})");
 }
 
 TEST(CompletionResponse, SeveralChoicesWithIdsAndReasons) {

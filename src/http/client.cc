@@ -210,6 +210,8 @@ void Client::reset() {
     ::close(std::exchange(impl_->fd, -1));
 }
 
+bool Client::readable() { return !impl_->input.empty() || impl_->wait(POLLIN); }
+
 bool Client::closed_by_server() {
     while (true) {
         impl_->input.clear();

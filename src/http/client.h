@@ -50,6 +50,8 @@ public:
 
     void shutdown_send();  // Half-closes: sends nothing more, still reads.
     void reset();          // Vanishes: the server sees a reset.
+    // True when the server has sent something that is not received; waits up to the timeout.
+    bool readable();
     // True when the server has closed; waits for it up to the timeout. What it sends is dropped.
     bool closed_by_server();
 
