@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <memory>
@@ -9,10 +10,14 @@
 #include <vector>
 
 #include "engine/engine.h"
+#include "engine/runner.h"
 #include "http/client.h"
 #include "http/server.h"
+#include "model/activations.h"
+#include "model/load.h"
 #include "server/completion_handler.h"
 #include "server/router.h"
+#include "testing/tiny_checkpoint.h"
 
 namespace fathom::testing {
 
@@ -95,5 +100,202 @@ private:
 
 // Waits until `done` holds, looking every millisecond; false after ten seconds.
 bool wait_until(const std::function<bool()>& done);
+
+inline std::unique_ptr<Tokenizer> open_tokenizer() {
+    Result<Tokenizer> tokenizer = Tokenizer::open(tiny_checkpoint("reference", "bf16"));
+    CHECK(tokenizer.ok(), tokenizer.error().message);
+    return std::make_unique<Tokenizer>(std::move(tokenizer).value());
+}
+
+inline ModelArgs load_args() {
+    Result<ModelArgs> args = load_model_args(tiny_checkpoint("reference", "bf16"));
+    CHECK(args.ok(), args.error().message);
+    return args.value();
+}
+
+inline ServedModel served(const Tokenizer& tokenizer, const Limits& limits) {
+    return {.names = {"tiny", "dsv3"},
+            .path = "/models/tiny",
+            .created = 1700000000,
+            .tokenizer = &tokenizer,
+            .vocab_size = load_args().vocab_size,
+            .max_model_len = limits.sequence_tokens_max,
+            .defaults = {}};
+}
+
+inline http::ServerOptions server_options() {
+    http::ServerOptions options{.port = 0};
+    options.error_body = [](int status, std::string_view message) {
+        return api::to_json(api::error_of_status(status, message));
+    };
+    return options;
+}
+
+inline void Gate::close() {
+    const std::lock_guard lock(mutex_);
+    open_ = false;
+    steps_ = 0;
+}
+inline void Gate::open() {
+    const std::lock_guard lock(mutex_);
+    open_ = true;
+    changed_.notify_all();
+}
+inline void Gate::let_through(int steps) {
+    const std::lock_guard lock(mutex_);
+    steps_ += steps;
+    changed_.notify_all();
+}
+inline void Gate::pass() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return open_ || steps_ > 0; });
+    if (!open_) --steps_;
+}
+
+inline void ScriptedRunner::run(const Batch& batch, StepResult& result) {
+    gate_->pass();
+    for (const Batch::Item& item : batch.items) {
+        const Token token = item.samples ? next_(*item.sequence) : 0;
+        result.add(std::span(&token, item.samples ? 1 : 0));
+    }
+}
+
+// What the real model needs around it.
+struct Service::Rank {
+    explicit Rank(const Limits& limits)
+        : workers(/*threads=*/2),
+          arena(activation_bytes(load_args(), limits, DType::f32, IndexFormat::f32)) {
+        stream.workers = &workers;
+        stream.arena = &arena;
+    }
+    std::unique_ptr<StepRunner> runner(const Options& options, int vocab) {
+        const ModelArgs args = load_args();
+        Result<Checkpoint> checkpoint = Checkpoint::open(tiny_checkpoint("reference", "bf16"));
+        CHECK(checkpoint.ok(), checkpoint.error().message);
+        const KvLayout layout(args, LatentFormat::f32, IndexFormat::f32, args.n_layers,
+                              options.limits.block_tokens);
+        return std::make_unique<Runner>(Runner::Options{.limits = options.limits,
+                                                        .dtype = DType::f32,
+                                                        .end_tokens = options.end_tokens,
+                                                        .vocab = vocab},
+                                        load_transformer(checkpoint.value(), args, stream, {}),
+                                        layout, stream);
+    }
+    Workers workers;
+    Arena arena;
+    Stream stream;
+};
+
+inline Service::Service(Options options)
+    : tokenizer_(open_tokenizer()),
+      model_(served(*tokenizer_, options.limits)),
+      server_(server_options()),
+      router_(model_, /*access_log=*/false) {
+    const Status bound = server_.bind();
+    CHECK(bound.ok(), bound.error().message);
+    std::unique_ptr<StepRunner> runner;
+    if (options.next) {
+        runner = std::make_unique<ScriptedRunner>(options.next, &gate);
+    } else {
+        rank_ = std::make_unique<Rank>(options.limits);
+        runner = rank_->runner(options, static_cast<int>(tokenizer_->vocab_size()));
+    }
+    engine_ = std::make_unique<Engine>(
+        SchedulerOptions{.limits = options.limits, .end_tokens = options.end_tokens},
+        std::move(runner),
+        [this](std::vector<TokenEvent> events) {
+            server_.post([this, events = std::move(events)] { handler_->on_events(events); });
+        },
+        /*seed=*/0);
+    workers_ = std::make_unique<http::WorkerPool>(
+        2, 64, [this](std::function<void()> f) { server_.post(std::move(f)); });
+    handler_ = std::make_unique<CompletionHandler>(model_, server_, *workers_, *engine_);
+    io_ = std::thread([this] {
+        const Status status = server_.run(router_);
+        CHECK(status.ok(), status.error().message);
+    });
+    on_io_thread([] {});  // It listens from here on.
+}
+
+inline Service::~Service() {
+    gate.open();
+    engine_->stop();
+    server_.stop(std::chrono::milliseconds(0));
+    io_.join();
+}
+
+inline void Service::open() {
+    on_io_thread([this] { router_.open(*handler_); });
+}
+
+inline http::Client Service::client() const {
+    Result<http::Client> client = http::Client::connect("127.0.0.1", server_.port());
+    CHECK(client.ok(), client.error().message);
+    return std::move(client).value();
+}
+
+inline http::Response Service::post(const std::string& body,
+                                    const std::vector<http::Header>& headers) {
+    Result<http::Response> answer = client().request("POST", "/v1/completions", body, headers);
+    CHECK(answer.ok(), answer.error().message);
+    return std::move(answer).value();
+}
+
+inline http::Response Service::get(const std::string& path) {
+    Result<http::Response> answer = client().request("GET", path);
+    CHECK(answer.ok(), answer.error().message);
+    return std::move(answer).value();
+}
+
+inline std::vector<std::string> Service::stream(const std::string& body) {
+    http::Client connection = client();
+    const Status sent = connection.send("POST", "/v1/completions", body);
+    CHECK(sent.ok(), sent.error().message);
+    Result<http::Response> head = connection.receive_head();
+    CHECK(head.ok() && head.value().status == 200, head.ok() ? head.value().body : "no answer");
+    std::vector<std::string> events;
+    for (;;) {
+        Result<std::optional<std::string>> event = connection.next_event();
+        CHECK(event.ok(), event.error().message);
+        if (!event.value()) return events;
+        events.push_back(*event.value());
+    }
+}
+
+inline void Service::on_io_thread(const std::function<void()>& f) {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool done = false;
+    server_.post([&] {
+        f();
+        const std::lock_guard lock(mutex);
+        done = true;
+        changed.notify_all();
+    });
+    std::unique_lock lock(mutex);
+    changed.wait(lock, [&] { return done; });
+}
+
+inline int64_t Service::open_replies() {
+    int64_t open = 0;
+    on_io_thread([&] { open = handler_->open_replies(); });
+    return open;
+}
+
+inline ScriptedRunner::Next Service::says(std::string text) {
+    std::vector<Token> tokens = open_tokenizer()->encode(text);
+    return [tokens = std::move(tokens)](const Sequence& sequence) {
+        const size_t at = sequence.generated();
+        return at < tokens.size() ? tokens[at] : Token{1};
+    };
+}
+
+inline bool wait_until(const std::function<bool()>& done) {
+    for (int i = 0; i < 10'000; ++i) {
+        if (done()) return true;
+        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+    return false;
+}
 
 }  // namespace fathom::testing
