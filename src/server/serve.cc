@@ -1,5 +1,7 @@
 #include "server/serve.h"
 
+#include <sys/resource.h>
+
 #include <condition_variable>
 #include <ctime>
 #include <mutex>
@@ -111,6 +113,14 @@ private:
     bool ready_ = false, requested_ = false;
 };
 
+// A connection is a descriptor; the usual soft limit of 1,024 is less than connections_max.
+void raise_descriptor_limit() {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 http::ServerOptions server_options(const ServeFlags& flags) {
     http::ServerOptions options{.host = flags.host, .port = flags.port};
     options.error_body = [](int status, std::string_view message) {
@@ -195,6 +205,7 @@ Status serve(const ServeFlags& flags, const Console& console) {
     Loaded& loaded = model.value();
     say_all(console, settings_lines(flags, loaded.checkpoint.format(), thread_count(flags)));
 
+    raise_descriptor_limit();
     http::Server server(server_options(flags));
     if (Status status = server.bind(); !status.ok()) return status;
     Result<MemoryPlan> plan = plan_serving(flags, loaded.args, loaded.checkpoint);
