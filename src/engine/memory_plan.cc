@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 
 #include "model/activations.h"
 #include "model/forward_input.h"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr int kBatchTokens = 2048, kSequences = 256;
 constexpr double kCacheShare = 0.4;
+constexpr int kBlockSizes[] = {16, 32, 64, 128};
 
 std::string grouped(int64_t number) {
     std::string text = std::to_string(number);
@@ -19,10 +21,10 @@ std::string grouped(int64_t number) {
     return text;
 }
 
+// "12,345.6 MiB": one unit for all, so that the lines can be added by eye.
 std::string mebibytes(int64_t bytes) {
-    char text[32];
-    std::snprintf(text, sizeof text, "%.1f MiB", static_cast<double>(bytes) / (1 << 20));
-    return text;
+    const int64_t tenths = (bytes * 10 + (1 << 19)) / (1 << 20);
+    return str(grouped(tenths / 10), ".", tenths % 10, " MiB");
 }
 
 Error refuse(std::string message) { return Error{Code::invalid_argument, std::move(message)}; }
@@ -54,7 +56,9 @@ Status plan_cache(const ModelArgs& args, const MemoryRequest& request, int64_t f
             str("a KV cache of ", mebibytes(bytes), " holds ", blocks * limits.block_tokens,
                 " tokens, less than one sequence of --max-model-len ", limits.sequence_tokens_max,
                 "; lower it, or raise --kv-cache-memory-bytes"));
-    limits.num_blocks = static_cast<int>(std::min<int64_t>(blocks, 1 << 30));
+    // A slot is an i32.
+    constexpr int64_t kSlotsMax = std::numeric_limits<int32_t>::max();
+    limits.num_blocks = static_cast<int>(std::min(blocks, kSlotsMax / limits.block_tokens));
     const int64_t held = int64_t{limits.num_blocks} * limits.block_tokens;
     if (held < limits.sequence_tokens_max) {
         plan.notes.push_back(str("--max-model-len is ", held, ": config.json allows ",
@@ -80,6 +84,22 @@ void sum_up(const ModelArgs& args, const MemoryRequest& request, int64_t weights
                   {"step input", "positions, slots and block tables", ForwardInput::bytes(limits)},
                   {"threads", str(request.threads, " workers' scratch"),
                    request.threads * static_cast<int64_t>(Workers::kScratchBytes)}};
+    if (request.program > 0)
+        plan.lines.push_back(
+            {"program", "held already: code, tokenizer, sockets", request.program});
+}
+
+// What is still to be had fits. The line that can shrink most says which flag to lower.
+Status check_sum(const MemoryRequest& request, const MemoryPlan& plan) {
+    if (plan.total() <= plan.available) return Unit{};
+    const int64_t cache = plan.lines[1].bytes, activations = plan.lines[2].bytes;
+    const std::string remedy =
+        cache >= activations
+            ? str("--kv-cache-memory-bytes or --max-model-len (the KV cache takes ",
+                  mebibytes(cache), ")")
+            : str("--max-num-batched-tokens (activations take ", mebibytes(activations), ")");
+    return refuse(str("the plan needs ", mebibytes(plan.total() - request.program), " and ",
+                      mebibytes(plan.available - request.program), " are free; lower ", remedy));
 }
 
 }  // namespace
@@ -99,8 +119,7 @@ std::vector<std::string> MemoryPlan::table() const {
         rows.emplace_back(text);
     };
     for (const Line& line : lines) row(line.what, line.bytes, line.why);
-    row("total", total(), "");
-    while (rows.back().ends_with(' ')) rows.back().pop_back();
+    row("total", total(), str("of ", mebibytes(available), " that it may hold"));
     return rows;
 }
 
@@ -108,6 +127,9 @@ Result<MemoryPlan> plan_memory(const ModelArgs& args, const MemoryRequest& reque
                                int64_t available) {
     MemoryPlan plan;
     Limits& limits = plan.limits;
+    if (std::ranges::find(kBlockSizes, request.block_tokens) == std::end(kBlockSizes))
+        return refuse(
+            str("--block-size ", request.block_tokens, " is none of 16, 32, 64 and 128; use 64"));
     limits.block_tokens = request.block_tokens;
     limits.waiting_max = request.waiting_max;
     limits.batch_tokens_max =
@@ -121,14 +143,15 @@ Result<MemoryPlan> plan_memory(const ModelArgs& args, const MemoryRequest& reque
                           ": every running sequence needs a token of each step"));
     plan.layout =
         KvLayout(args, request.latent, request.index, args.n_layers, request.block_tokens);
-    const int64_t free = std::max<int64_t>(0, available - weights);
+    plan.available = available + request.program;
+    if (weights >= available)
+        return refuse(str("the weights need ", mebibytes(weights), " and ", mebibytes(available),
+                          " are free; this checkpoint needs a machine with more memory"));
+    const int64_t free = available - weights;
     if (Status status = plan_cache(args, request, free, plan); !status.ok())
         return std::move(status).error();
     sum_up(args, request, weights, plan);
-    if (plan.total() > available)
-        return refuse(str("the plan needs ", mebibytes(plan.total()), " and ", mebibytes(available),
-                          " are free; lower --kv-cache-memory-bytes, --max-num-batched-tokens or "
-                          "--max-model-len"));
+    if (Status status = check_sum(request, plan); !status.ok()) return std::move(status).error();
     return plan;
 }
 

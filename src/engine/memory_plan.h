@@ -24,10 +24,11 @@ struct MemoryRequest {
     LatentFormat latent = LatentFormat::fp8;
     IndexFormat index = IndexFormat::fp8;
     int threads = 1;
+    int64_t program = 0;  // Bytes that the process holds already (resident_memory()); 0: no line.
 };
 
 // The sum that is printed before anything is allocated. Every byte that serving will use, but for
-// the program itself and what requests in flight hold.
+// what requests in flight hold.
 struct MemoryPlan {
     struct Line {
         std::string what, why;  // "KV cache", "1,024 blocks of 64 tokens, 48,068 bytes a token"
@@ -37,6 +38,7 @@ struct MemoryPlan {
     KvLayout layout;
     std::vector<Line> lines;
     std::vector<std::string> notes;  // Where a default was made smaller than one may expect.
+    int64_t available = 0;           // What this process may hold in all, in bytes.
 
     int64_t total() const;
     // The lines as a table, and the total; one string per line.
@@ -44,8 +46,10 @@ struct MemoryPlan {
 };
 
 // Decides the limits and sums them up. `weights` in bytes, `available` memory of the machine in
-// bytes. Errors: the plan does not fit (with the flag that makes it smaller), a cache that does not
-// hold one sequence of --max-model-len, a --max-model-len beyond config.json's.
+// bytes. Errors: the weights alone do not fit; the plan does not fit (with the flags that make it
+// smaller, by what they cost); a cache that does not hold one sequence of --max-model-len, a
+// --max-model-len beyond config.json's, more sequences than tokens in a step, a --block-size that
+// no kernel has.
 Result<MemoryPlan> plan_memory(const ModelArgs& args, const MemoryRequest& request, int64_t weights,
                                int64_t available);
 
