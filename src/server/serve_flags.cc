@@ -1,6 +1,7 @@
 #include "server/serve_flags.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cmath>
 
 #include "server/argv.h"
@@ -123,6 +124,15 @@ struct Words {
     bool no_access_log = false;
 };
 
+// "" for a number that a uint64_t holds, else what is wrong with it.
+std::string unsigned_problem(const std::string& text) {
+    uint64_t number = 0;
+    const char* end = text.data() + text.size();
+    const auto [stop, code] = std::from_chars(text.data(), end, number);
+    if (code == std::errc() && stop == end) return "";
+    return str(text, " is not an integer in 0..", std::numeric_limits<uint64_t>::max());
+}
+
 void add_options(Options& o, ServeFlags& f, Words& w) {
     o.value("host", f.host, "address to listen on");
     o.integer("port", f.port, 0, 65535, "TCP port; 0 takes a free one and says which");
@@ -144,7 +154,7 @@ void add_options(Options& o, ServeFlags& f, Words& w) {
         ->check(CLI::IsMember({"auto", "fp8", "fp8_e4m3", "fp8_ds_mla", "bf16", "bfloat16"}));
     o.value("quantization", f.quantization, "must be what the checkpoint is: ascend, fp8")
         ->check(CLI::IsMember({"ascend", "fp8"}));
-    o.value("seed", f.seed, "of requests that bring none");
+    o.value("seed", f.seed, "of requests that bring none")->check(unsigned_problem);
     o.integer("threads", f.threads, 1, 256, "CPU threads of the model");
     o.integer("shutdown-timeout", f.shutdown_timeout_s, 0, 86400,
               "seconds that running requests get after SIGTERM");
@@ -248,6 +258,9 @@ Result<ServeCommand> parse_serve_flags(std::span<const std::string> words) {
     } catch (const CLI::ParseError& error) {
         return usage(one_line(error.what()));
     }
+    if (!f.model.empty() && !model_flag.empty() && f.model != model_flag)
+        return usage(
+            str("two checkpoints, ", f.model, " and --model ", model_flag, "; leave one out"));
     if (f.model.empty()) f.model = model_flag;
     if (f.model.empty())
         return usage("no checkpoint: name its folder, as in `fathom serve models/tiny`");
