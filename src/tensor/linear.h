@@ -8,11 +8,14 @@ namespace fathom {
 // how ops::linear quantizes x. Views only: the Transformer owns the memory. Filled by
 // model/load.cc.
 //
-//   bf16          W bf16
-//   fp8           W e4m3, scale f32 [ceil(N/128), ceil(K/128)]; x in e4m3 per 128 columns
-//   (act_quant) w8a8_static   W int8, deq_scale f32 [N], quant_bias i32 [N]; x = round(x /
-//   input_scale + input_offset) w8a8_dynamic  W int8, scale f32 [N]; x per token, scale max|x| /
-//   127
+//   bf16
+//     W bf16
+//   fp8
+//     W e4m3, scale f32 [ceil(N/128), ceil(K/128)]; x in e4m3 per 128 columns (ops::act_quant)
+//   w8a8_static
+//     W int8, deq_scale f32 [N], quant_bias i32 [N]; x = round(x / input_scale + input_offset)
+//   w8a8_dynamic
+//     W int8, scale f32 [N]; x per token, scale max|x| / 127
 struct Linear {
     enum class Kind : uint8_t { bf16, fp8, w8a8_static, w8a8_dynamic };
 
