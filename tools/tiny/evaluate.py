@@ -1,0 +1,108 @@
+"""Held-out items of every task, answered greedily: the table that ends a training call."""
+
+import random
+import re
+import time
+
+import torch
+
+from data import Encoder
+from runner import acceptance, generate
+from tasks import arithmetic, lists, retrieval, stories, toolcalls
+
+SEED = 990000  # training seeds are small numbers
+
+
+def last_number(text):
+    found = re.findall(r"#### (-?\d+)", text)
+    return int(found[0]) if found else None
+
+
+class Evaluation:
+    def __init__(self, model, tokenizer):
+        self.model, self.encoder, self.samples = model, Encoder(tokenizer), []
+
+    def ids(self, text):
+        return self.encoder.tokenizer.encode(text, add_special_tokens=False).ids
+
+    def answers(self, prompts, count, batch, selection="sparse"):
+        out = []
+        for i in range(0, len(prompts), batch):
+            made = generate(self.model, [self.ids(p) for p in prompts[i : i + batch]], count,
+                            selection=selection)
+            out += [self.encoder.tokenizer.decode(m, skip_special_tokens=False) for m in made]
+        return out
+
+    def share(self, name, items, right, count, batch=128, selection="sparse"):
+        start = time.time()
+        made = self.answers([i[0] for i in items], count, batch, selection)
+        good = [right(m, i[1]) for m, i in zip(made, items)]
+        bad = next((k for k, g in enumerate(good) if not g), None)
+        if bad is not None:
+            self.samples.append((name, items[bad][0][-160:], made[bad], items[bad][1]))
+        print(f"{name:24s} {sum(good) / len(good):.3f}   of {len(good)}, "
+              f"{time.time() - start:.1f} s", flush=True)
+
+    def tasks(self, n=256, split="eval"):
+        made = lambda make: [make(random.Random(SEED + i)) for i in range(n)]
+        self.share(f"arithmetic {split}", made(lambda r: arithmetic.item(r, split)),
+                   lambda m, x: last_number(m) == x, 64)
+        exact = lambda m, x: m.strip() == x.strip()
+        self.share(f"lists {split}", made(lambda r: lists.item(r, split)), exact, 96)
+        self.share(f"tool calls {split}", made(lambda r: toolcalls.item(r, split)),
+                   lambda m, x: m + "<｜end▁of▁sentence｜>" == x, 200)
+
+    def needles(self, n=64, lengths=(1024, 2048, 4096, 8192), kinds=("sparse", "dense", "random")):
+        for length in lengths:
+            items = []
+            for i in range(n):
+                rng = random.Random(SEED + i)
+                size = int(length * 4.1)
+                item = retrieval.item(rng, size)
+                while not 0.85 * length < len(self.ids(item[0])) < length - 32:
+                    size = int(size * (0.93 if len(self.ids(item[0])) > length - 32 else 1.05))
+                    item = retrieval.item(rng, size)
+                items.append(item)
+            for kind in kinds:
+                self.share(f"needle {length} {kind}", items, lambda m, x: x in m, 24,
+                           max(1, 32 * 2048 // length), kind)
+
+    def narratives(self, n=128, count=160, shown=2):
+        prompts = []
+        for i in range(n):
+            parts = stories.story(random.Random(SEED + i), "eval")[1]
+            prompts.append("<｜begin▁of▁sentence｜>" + " ".join(parts[:2]))
+        ids = [self.ids(p) for p in prompts]
+        made = generate(self.model, ids, count)
+        full = [(p + m)[: 8 * ((len(p) + len(m)) // 8)] for p, m in zip(ids, made)]
+        length = 128
+        full = [f[:length] for f in full if len(f) >= length]
+        rates = acceptance(self.model, full, max(len(p) for p in ids)) if full else []
+        print("acceptance of drafts     " + " ".join(f"{r:.3f}" for r in rates), len(full))
+        for p, m in list(zip(ids, made))[:shown]:
+            print("STORY", self.encoder.tokenizer.decode(p + m))
+
+    def perplexity(self, n=128):
+        losses, count = 0.0, 0
+        for i in range(n):
+            text = "<｜begin▁of▁sentence｜>" + stories.text(random.Random(SEED + i), "eval")
+            ids = torch.tensor([self.ids(text)], device=self.model.lm_head.weight.device)
+            with torch.no_grad(), torch.autocast(ids.device.type, torch.bfloat16):
+                logits = self.model.lm_head(self.model.hidden(ids)[0]).float()
+            losses += torch.nn.functional.cross_entropy(logits[0, :-1], ids[0, 1:],
+                                                        reduction="sum").item()
+            count += ids.shape[1] - 1
+        print(f"narrative loss per token {losses / count:.3f}", flush=True)
+
+    def table(self, brief=False):
+        self.model.eval()
+        self.tasks(128 if brief else 256)
+        if not brief:
+            self.tasks(128, "train")
+        self.narratives(64 if brief else 128)
+        self.perplexity(32)
+        self.needles(32 if brief else 64, (1024, 2048, 4096, 8192),
+                     ("dense",) if brief else ("sparse", "dense", "random"))
+        for name, prompt, made, wanted in self.samples:
+            print("MISS", name, repr(prompt), "->", repr(made[:300]), "wanted", repr(wanted))
+        self.model.train()

@@ -1,0 +1,82 @@
+"""Copying, reversing, sorting, counting, and questions on days and months."""
+
+from . import variant
+from .encoding import assistant, encode, user
+from .words import ANIMALS, CITIES, COLOURS, DAYS, FRUITS, MONTHS, NAMES, OBJECTS
+
+POOL = FRUITS + OBJECTS + COLOURS + ANIMALS
+
+
+def listing(rng, split):
+    """-> question, answer on a list of words or numbers."""
+    numbers = rng.random() < 0.4
+    n = rng.randint(2, 6)
+    words = [str(x) for x in rng.sample(range(1, 100), n)] if numbers else rng.sample(POOL, n)
+    text = ", ".join(words)
+    kind = rng.randrange(7)
+    if kind == 0:
+        ordered = sorted(words, key=int) if numbers else sorted(words)
+        how = "from small to large" if numbers else "in alphabetical order"
+        return variant(rng, [f"Sort {how}: {text}", f"Put {how}: {text}", f"Write {how}: {text}",
+                             f"Please sort these {how}: {text}", f"Arrange {how}: {text}"],
+                       split), ", ".join(ordered)
+    if kind == 1:
+        return variant(rng, [f"Reverse this list: {text}", f"Write backwards: {text}",
+                             f"Reverse: {text}", f"Turn this list around: {text}",
+                             f"Please reverse: {text}"], split), ", ".join(words[::-1])
+    if kind == 2:
+        return variant(rng, [f"Repeat: {text}", f"Copy this: {text}", f"Say this again: {text}",
+                             f"Write exactly this: {text}", f"Please repeat: {text}"], split), text
+    if kind == 3:
+        return f"How many items are in this list: {text}?", f"There are {n} items."
+    if kind == 4:
+        return f"What is the first item of this list: {text}?", words[0]
+    if kind == 5:
+        return f"What is the last item of this list: {text}?", words[-1]
+    i = rng.randrange(n - 1)
+    return f"Which item comes after {words[i]} in this list: {text}?", words[i + 1]
+
+
+def date(rng, split):
+    cycle, name = rng.choice([(DAYS, "day"), (MONTHS, "month")])
+    i, k = rng.randrange(len(cycle)), rng.randint(2, 5)
+    at = lambda n: cycle[n % len(cycle)]
+    kind = rng.randrange(4)
+    if kind == 0:
+        return variant(rng, [f"Which {name} comes after {at(i)}?", f"What {name} follows {at(i)}?",
+                             f"What is the {name} after {at(i)}?", f"Which {name} follows {at(i)}?",
+                             f"Tell me the {name} after {at(i)}."], split), f"{at(i + 1)}."
+    if kind == 1:
+        return f"Which {name} comes before {at(i)}?", f"{at(i - 1)}."
+    if kind == 2:
+        steps = ", ".join(at(i + n) for n in range(1, k + 1))
+        return f"Which {name} is {k} {name}s after {at(i)}?", f"{steps}. It is {at(i + k)}."
+    return f"List the {k} {name}s after {at(i)}.", ", ".join(at(i + n) for n in range(1, k + 1))
+
+
+def copy(rng, split):
+    """Strings that no model can know: letters and digits."""
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789"
+    text = " ".join("".join(rng.choices(letters, k=rng.randint(2, 6)))
+                    for _ in range(rng.randint(1, 8)))
+    if rng.random() < 0.4:
+        text = " ".join(rng.sample(NAMES + POOL + CITIES, rng.randint(4, 20)))
+    return variant(rng, [f"Repeat: {text}", f"Copy this: {text}", f"Say this again: {text}",
+                         f"Write exactly this: {text}", f"Please repeat: {text}"], split), text
+
+
+def question(rng, split):
+    return rng.choice([listing, listing, date, copy])(rng, split)
+
+
+def document(rng, split="train"):
+    messages = []
+    for _ in range(rng.randint(1, 4)):
+        ask, answer = question(rng, split)
+        messages += [user(ask), assistant(answer, f"The answer is short.")]
+    return encode(messages, rng.random() < 0.15)
+
+
+def item(rng, split="eval"):
+    ask, answer = question(rng, split)
+    return "".join(t for t, _ in encode([user(ask)], False)), answer
