@@ -47,7 +47,7 @@ Ending end_of(http::Client& client) {
     Ending ending;
     for (std::string finish_reason;;) {
         Result<std::optional<std::string>> event = client.next_event();
-        if (!event.ok() || !event.value()) return ending;
+        if (!event.ok() || !event.value()) break;
         if (*event.value() == "[DONE]") {
             ending.finish_reason = finish_reason;
             continue;
@@ -57,6 +57,8 @@ Ending end_of(http::Client& client) {
         if (chunk["choices"][0]["finish_reason"].is_string())
             finish_reason = chunk["choices"][0]["finish_reason"];
     }
+    client.shutdown_send();  // Or the server waits a moment for more requests to refuse.
+    return ending;
 }
 
 // Whether the server has begun to shut down: it takes no more requests.
