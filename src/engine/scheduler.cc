@@ -162,7 +162,7 @@ void Scheduler::finish(const Sequence& sequence, Token token, TokenEvent& event)
 }
 
 // Starts a sequence at the end of its longest cached prefix. The last token is always computed: its
-// logits are what the request is for. Nothing is found without prefix caching: nothing is published.
+// logits are what the request is for. Without prefix caching nothing is published, nothing found.
 void Scheduler::share_prefix(Sequence& sequence) {
     const int B = pool_.block_tokens();
     const std::span<const Token> tokens(sequence.tokens);
