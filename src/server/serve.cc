@@ -5,6 +5,7 @@
 #include <condition_variable>
 #include <ctime>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "checkpoint/verify.h"
@@ -30,7 +31,7 @@ constexpr auto kCloseGrace = 2s;        // For the last answers to be read.
 // Everything that is known of the checkpoint before anything large is allocated.
 struct Loaded {
     ModelArgs args;
-    Checkpoint checkpoint;
+    std::optional<Checkpoint> checkpoint;  // Gone once the weights are in place.
     Tokenizer tokenizer;
     std::vector<Token> end_tokens;
     ServedModel served;
@@ -101,9 +102,13 @@ public:
         requested_ = true;
         changed_.notify_all();
     }
+    // From now on requests may come, and are finished first.
+    void set_ready() {
+        const std::lock_guard lock(mutex_);
+        ready_ = true;
+    }
     void wait() {
         std::unique_lock lock(mutex_);
-        ready_ = true;
         changed_.wait(lock, [this] { return requested_; });
     }
 
@@ -139,7 +144,7 @@ struct Rank {
         stream.arena = &arena;
         ProgressBar bar("loading weights", console);
         auto transformer = load_transformer(
-            model.checkpoint, model.args, stream,
+            *model.checkpoint, model.args, stream,
             {.progress = [&](int64_t done, int64_t total) { bar.update(done, total); }});
         runner = std::make_unique<Runner>(
             Runner::Options{.limits = plan.limits,
@@ -164,6 +169,7 @@ void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
         if (Status status = server.run(router); !status.ok()) log::error(status.error().message);
     });
     Rank rank(flags, model, plan, console);
+    model.checkpoint.reset();              // Unmapped: its pages would count as ours.
     CompletionHandler* handler = nullptr;  // Used on the I/O thread only, once it is set there.
     Engine engine(
         {.limits = plan.limits,
@@ -182,6 +188,7 @@ void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
             handler = &completions;
             router.open(completions);
         });
+        shutdown.set_ready();
         say_all(console, ready_lines(flags, model.served, server.port(), seconds_since(begin)));
         shutdown.wait();
         log::info("shutting down: running requests get ", flags.shutdown_timeout_s, " s");
@@ -203,12 +210,12 @@ Status serve(const ServeFlags& flags, const Console& console) {
     Result<Loaded> model = open_model(flags, console);
     if (!model.ok()) return std::move(model).error();
     Loaded& loaded = model.value();
-    say_all(console, settings_lines(flags, loaded.checkpoint.format(), thread_count(flags)));
+    say_all(console, settings_lines(flags, loaded.checkpoint->format(), thread_count(flags)));
 
     raise_descriptor_limit();
     http::Server server(server_options(flags));
     if (Status status = server.bind(); !status.ok()) return status;
-    Result<MemoryPlan> plan = plan_serving(flags, loaded.args, loaded.checkpoint);
+    Result<MemoryPlan> plan = plan_serving(flags, loaded.args, *loaded.checkpoint);
     if (!plan.ok()) return std::move(plan).error();
     say_all(console, plan_lines(plan.value()));
     loaded.served.tokenizer = &loaded.tokenizer;

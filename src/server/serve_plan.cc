@@ -28,7 +28,8 @@ Result<MemoryPlan> plan_serving(const ServeFlags& flags, const ModelArgs& args,
                                 .dtype = flags.dtype,
                                 .latent = flags.latent,
                                 .index = flags.index,
-                                .threads = thread_count(flags)};
+                                .threads = thread_count(flags),
+                                .program = resident_memory()};
     return plan_memory(args, request, weight_bytes(checkpoint, args, /*mtp=*/false),
                        available_memory());
 }
