@@ -10,14 +10,14 @@ from tasks import arithmetic, chats, code, lists, retrieval, stories, toolcalls
 
 EXTRA = 3  # tokens beyond a row: the targets of the main head and of two drafts
 MIXTURE = [  # share of documents, generator
-    (0.20, stories.document),
-    (0.24, arithmetic.document),
-    (0.13, lists.document),
+    (0.10, stories.document),
+    (0.40, arithmetic.document),
+    (0.20, lists.document),
     (0.09, chats.document),
     (0.13, toolcalls.document),
     (0.03, code.document),
     (0.08, retrieval.table),
-    (0.10, lambda rng, split: retrieval.document(rng, split, rng.randint(200, 3200))),
+    (0.05, lambda rng, split: retrieval.document(rng, split, rng.randint(200, 3200))),
 ]
 
 

@@ -97,12 +97,11 @@ class Evaluation:
     def table(self, brief=False):
         self.model.eval()
         self.tasks(128 if brief else 256)
-        if not brief:
-            self.tasks(128, "train")
+        self.tasks(64 if brief else 128, "train")
         self.narratives(64 if brief else 128)
         self.perplexity(32)
         self.needles(32 if brief else 64, (1024, 2048, 4096, 8192),
-                     ("dense",) if brief else ("sparse", "dense", "random"))
+                     ("sparse", "dense", "random"))
         for name, prompt, made, wanted in self.samples:
             print("MISS", name, repr(prompt), "->", repr(made[:300]), "wanted", repr(wanted))
         self.model.train()

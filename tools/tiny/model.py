@@ -305,7 +305,7 @@ class MTP(Block):
         self.shared_head_norm = RMSNorm(c.hidden_size, c.rms_norm_eps)
 
     def join(self, embedded, hidden):
-        return self.eh_proj(torch.cat((self.enorm(embedded), self.hnorm(hidden)), -1))
+        return self.eh_proj(torch.cat((self.enorm(embedded), self.hnorm(hidden)), -1)).float()
 
 
 class Model(nn.Module):

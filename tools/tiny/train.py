@@ -33,6 +33,9 @@ def head_loss(hidden, head, targets, weight):
 class Trainer:
     def __init__(self, args):
         self.args, self.device = args, torch.device(args.device)
+        self.streams = {}
+        for length in (SHORT, LONG):
+            self.stream(length)  # the workers fork before CUDA and the compiler have threads
         torch.manual_seed(args.seed)
         overrides = json.loads(args.config)
         self.model = Model(Config(**overrides)).to(self.device)
@@ -44,7 +47,6 @@ class Trainer:
                 block.compile(dynamic=False)
             self.loss = torch.compile(head_loss, dynamic=False)
         self.set_optimizers()
-        self.streams, self.log = {}, []
 
     def set_optimizers(self):
         groups = {"muon": [], "adam": [], "index": []}
@@ -85,12 +87,13 @@ class Trainer:
         return main, first, second, kl + more
 
     def step(self, stage, n, lr):
-        length = LONG if stage != "dense" and n % 2 == 0 else SHORT
+        every = {"dense": 1 << 40, "sparse": 3}.get(stage, 2)
+        length = LONG if n % every == every - 1 else SHORT
         mode = "sparse" if stage == "sparse" else "dense"
         rows = None
         if stage in ("index", "sparse"):
             rows = torch.randint(length, (128,), device=self.device).sort().values
-        ids, weight = self.batch(length, 0.5 if stage == "index" else 1.0)
+        ids, weight = self.batch(length, 0.5 if rows is not None else 1.0)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=not self.args.float32):
             main, first, second, kl = self.losses(ids, weight, mode, rows)
         if stage == "index":
@@ -121,6 +124,8 @@ class Trainer:
         if name == "index":
             for key, p in self.model.named_parameters():
                 p.requires_grad_("indexer" in key)
+        eager = name == "index"  # short, so that compiling it does not pay
+        torch.compiler.set_stance("force_eager" if eager else "default")
         start, n, sums = time.time(), 0, 0
         while True:
             done = (time.time() - start) / seconds
@@ -164,6 +169,7 @@ def arguments():
 def main():
     args = arguments()
     torch.backends.cuda.matmul.allow_tf32 = True
+    torch._dynamo.config.recompile_limit = 64
     trainer = Trainer(args)
     print("parameters", sum(p.numel() for p in trainer.model.parameters()), flush=True)
     for spec in args.stages.split(","):

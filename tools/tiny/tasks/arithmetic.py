@@ -1,77 +1,78 @@
 """Word problems of one to three steps with worked answers that end in `#### N`."""
 
-from . import variant
+from . import combine, sentence, variant
 from .encoding import BOS, EOS, assistant, encode, user
-from .words import BOXES, GOODS, NAMES, pronouns
+from .words import BOXES, DAYS, GOODS, NAMES, pronouns
 
 
-def add(rng, name, goods, n, split):
+WHEN = ["", "then ", "later ", "after that ", "next ", "in the evening ", "the next day ", "soon ",
+        "after lunch ", "on {day} ", "in the afternoon "]
+WHO = ["{name} ", "{he} "]
+GAINS = ["buys ", "finds ", "gets ", "collects ", "picks up ", "receives ", "wins ", "makes ",
+         "earns ", "brings home ", "adds ", "takes "]
+GIFTS = ["{who} gives {name} ", "{who} gives {him} ", "{who} brings {name} ", "{who} brings {him} ",
+         "{who} sends {name} ", "{who} sends {him} ", "{who} hands {name} ", "{who} lends {name} ",
+         "{who} offers {him} ", "{who} buys {name} ", "{who} finds {him} "]
+MORE = ["{k} more {goods}.", "another {k} {goods}.", "{k} more.", "{k} extra {goods}.",
+        "{k} new {goods}."]
+LOSSES = ["loses ", "sells ", "uses ", "drops ", "throws away ", "gives away ", "breaks ", "hides "]
+GIVES = ["gives ", "sends ", "hands ", "lends ", "sells ", "offers ", "shows and gives "]
+TAKES = ["{who} takes ", "{who} borrows ", "{who} buys ", "{who} wants and gets ", "{who} steals "]
+SOME = ["{k} {goods}", "{k} of the {goods}", "{k} of them", "{k}"]
+HAS = ["has ", "owns ", "counts ", "collects ", "starts with ", "finds ", "brings ", "begins with ",
+       "keeps ", "gets ", "buys ", "holds "]
+FIRST = ["", "in the morning ", "at first ", "one day ", "on {day} ", "today ", "at the start ",
+         "last week "]
+PACKED = ["{a} {box} with {b} {goods} in each.", "{a} {box} of {b} {goods} each.",
+          "{a} {box} that hold {b} {goods} each.", "{a} {box}. Each of them holds {b} {goods}.",
+          "{a} {box}, each with {b} {goods}.", "{a} {box}. There are {b} {goods} in each of them."]
+ASKS = ["how many {goods} does {name} have", "how many {goods} does {he} have",
+        "how many {goods} are there", "how many {goods} does {name} own",
+        "what number of {goods} does {name} have", "how many does {he} have"]
+ENDS = ["?", " now?", " in the end?", " at the end?", " in total?", " altogether?", " after that?"]
+
+
+def add(rng, values, n, split):
     k = rng.randint(2, 60)
-    who = rng.choice(NAMES)
-    he = pronouns(name)[0]
-    text = variant(rng, [
-        f"Then {he} buys {k} more.", f"Then {he} finds {k} more {goods}.",
-        f"{who} gives {name} {k} more {goods}.", f"After that {he} gets {k} more.",
-        f"Later {who} brings {name} another {k} {goods}.", f"{name} picks up {k} more {goods}.",
-        f"In the evening {he} collects {k} more.", f"{who} sends {name} {k} more.",
-    ], split)
+    form = (WHEN, WHO, GAINS, MORE) if rng.random() < 0.5 else (WHEN, GIFTS, MORE)
+    text = sentence(combine(rng, split, *form), k=k, **values)
     return text, n + k, f"{n} + {k} = {n + k}."
 
 
-def subtract(rng, name, goods, n, split):
+def subtract(rng, values, n, split):
     k = rng.randint(1, n - 1)
-    who = rng.choice(NAMES)
-    he = pronouns(name)[0]
-    text = variant(rng, [
-        f"Then {he} gives {k} to {who}.", f"Then {he} loses {k} of them.",
-        f"{name} sells {k} {goods}.", f"{who} takes {k} of the {goods}.",
-        f"After that {name} gives away {k} {goods}.", f"Later {he} uses {k} of them.",
-        f"{name} hands {k} {goods} to {who}.", f"Then {k} of the {goods} get lost.",
-    ], split)
+    form = rng.choice([(WHEN, WHO, LOSSES, SOME, ["."]), (WHEN, TAKES, SOME, ["."]),
+                       (WHEN, WHO, GIVES, SOME, [" to {who}."])])
+    text = sentence(combine(rng, split, *form), k=k, **values)
     return text, n - k, f"{n} - {k} = {n - k}."
 
 
-def start(rng, name, goods, split):
+def start(rng, values, split):
     """-> text, number, steps."""
     if rng.random() < 0.35:
-        a, b, box = rng.randint(2, 10), rng.randint(2, 10), rng.choice(BOXES)
-        text = variant(rng, [
-            f"{name} has {a} {box} with {b} {goods} in each.",
-            f"{name} buys {a} {box} of {b} {goods} each.",
-            f"There are {a} {box} at {name}'s house and each holds {b} {goods}.",
-            f"{name} fills {a} {box} with {b} {goods} each.",
-            f"{name} owns {a} {box}. Each of them holds {b} {goods}.",
-            f"{name} packs {b} {goods} into each of {a} {box}.",
-        ], split)
-        if "packs" in text:
-            a, b = b, a
+        a, b = rng.randint(2, 10), rng.randint(2, 10)
+        form = combine(rng, split, FIRST, ["{name} "], HAS, PACKED)
+        text = sentence(form, a=a, b=b, box=rng.choice(BOXES), **values)
         return text, a * b, [f"{a} * {b} = {a * b}."]
     n = rng.randint(3, 90)
-    text = variant(rng, [
-        f"{name} has {n} {goods}.", f"{name} starts with {n} {goods}.",
-        f"There are {n} {goods} on {name}'s table.", f"{name} collects {n} {goods}.",
-        f"{name} owns {n} {goods}.", f"In the morning {name} has {n} {goods}.",
-        f"{name} counts {n} {goods}.",
-    ], split)
-    return text, n, []
+    form = combine(rng, split, FIRST, ["{name} "], HAS, ["{n} {goods}."])
+    return sentence(form, n=n, **values), n, []
 
 
 def problem(rng, split):
     """-> question, worked answer, number."""
-    name, goods = rng.choice(NAMES), rng.choice(GOODS)
-    text, n, steps = start(rng, name, goods, split)
+    name, who = rng.sample(NAMES, 2)
+    he, him, _ = pronouns(name)
+    values = {"name": name, "who": who, "he": he, "him": him, "goods": rng.choice(GOODS),
+              "day": rng.choice(DAYS)}
+    text, n, steps = start(rng, values, split)
     sentences = [text]
     for _ in range(rng.choice([1, 1, 2]) if not steps else rng.choice([0, 1, 1, 2])):
         move = add if n < 4 or rng.random() < 0.5 else subtract
-        text, n, step = move(rng, name, goods, n, split)
+        text, n, step = move(rng, values, n, split)
         sentences.append(text)
         steps.append(step)
-    he = pronouns(name)[0]
-    sentences.append(variant(rng, [
-        f"How many {goods} does {name} have now?", f"How many {goods} does {he} have in the end?",
-        f"How many {goods} are there now?", f"How many {goods} does {name} have?",
-        f"How many {goods} does {name} have at the end?", f"How many {goods} does {he} have now?",
-    ], split))
+    sentences.append(sentence(combine(rng, split, ASKS, ENDS), **values))
     return " ".join(sentences), "\n".join(steps) + f"\n#### {n}", n
 
 

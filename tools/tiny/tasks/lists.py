@@ -1,9 +1,16 @@
 """Copying, reversing, sorting, counting, and questions on days and months."""
 
-from . import variant
+from . import combine, sentence, variant
 from .encoding import assistant, encode, user
 from .words import ANIMALS, CITIES, COLOURS, DAYS, FRUITS, MONTHS, NAMES, OBJECTS
 
+POLITE = ["", "please ", "now ", "can you ", "could you ", "next, "]
+SORTS = ["sort", "put", "write", "arrange", "order", "list"]
+COPIES = ["repeat", "copy", "say again", "write exactly", "echo", "repeat after me", "write"]
+WHAT = ["", " this", " these", " the following", " this list", " the items", " this line"]
+REVERSES = ["reverse: ", "reverse this: ", "reverse this list: ", "write backwards: ",
+            "turn this list around: ", "write this in reverse order: ", "reverse the items: ",
+            "give me the reverse of: ", "write the items backwards: "]
 POOL = FRUITS + OBJECTS + COLOURS + ANIMALS
 
 
@@ -17,16 +24,12 @@ def listing(rng, split):
     if kind == 0:
         ordered = sorted(words, key=int) if numbers else sorted(words)
         how = "from small to large" if numbers else "in alphabetical order"
-        return variant(rng, [f"Sort {how}: {text}", f"Put {how}: {text}", f"Write {how}: {text}",
-                             f"Please sort these {how}: {text}", f"Arrange {how}: {text}"],
-                       split), ", ".join(ordered)
+        ask = combine(rng, split, POLITE, SORTS, WHAT, [" {how}: "])
+        return sentence(ask, how=how) + text, ", ".join(ordered)
     if kind == 1:
-        return variant(rng, [f"Reverse this list: {text}", f"Write backwards: {text}",
-                             f"Reverse: {text}", f"Turn this list around: {text}",
-                             f"Please reverse: {text}"], split), ", ".join(words[::-1])
+        return sentence(combine(rng, split, POLITE, REVERSES)) + text, ", ".join(words[::-1])
     if kind == 2:
-        return variant(rng, [f"Repeat: {text}", f"Copy this: {text}", f"Say this again: {text}",
-                             f"Write exactly this: {text}", f"Please repeat: {text}"], split), text
+        return sentence(combine(rng, split, POLITE, COPIES, WHAT, [": "])) + text, text
     if kind == 3:
         return f"How many items are in this list: {text}?", f"There are {n} items."
     if kind == 4:
@@ -61,8 +64,7 @@ def copy(rng, split):
                     for _ in range(rng.randint(1, 8)))
     if rng.random() < 0.4:
         text = " ".join(rng.sample(NAMES + POOL + CITIES, rng.randint(4, 20)))
-    return variant(rng, [f"Repeat: {text}", f"Copy this: {text}", f"Say this again: {text}",
-                         f"Write exactly this: {text}", f"Please repeat: {text}"], split), text
+    return sentence(combine(rng, split, POLITE, COPIES, WHAT, [": "])) + text, text
 
 
 def question(rng, split):
@@ -73,7 +75,7 @@ def document(rng, split="train"):
     messages = []
     for _ in range(rng.randint(1, 4)):
         ask, answer = question(rng, split)
-        messages += [user(ask), assistant(answer, f"The answer is short.")]
+        messages += [user(ask), assistant(answer, "The answer is short.")]
     return encode(messages, rng.random() < 0.15)
 
 

@@ -1,6 +1,6 @@
 """Requests that need a tool: schemas of many kinds, the call in DSML, results and the answer."""
 
-from . import variant
+from . import combine, sentence, variant
 from .encoding import assistant, encode, user
 from .words import CITIES, COLOURS, DAYS, FRUITS, NAMES, OBJECTS
 
@@ -51,6 +51,16 @@ PARAMETERS = {
     "tags": ("array", lambda r: r.sample(FRUITS + COLOURS, r.randint(1, 3)), ["with tags {}",
              "tagged {}", "with the tags {}", "using tags {}", "under the tags {}"]),
 }
+GENERIC = ["with {p} {}", "with the {p} {}", "where {p} is {}", "with {p} set to {}",
+           "and the {p} is {}", "using {p} {}", "with {p} = {}", "({p}: {})", "where the {p} is {}",
+           "with {p} equal to {}", "and set {p} to {}", "using the {p} {}"]
+ASKS = ["please ", "can you ", "could you ", "I want you to ", "I would like you to ",
+        "I need you to ", "would you ", "now ", "you should ", "help me and ", "next, ", "try to ", "",
+        "go and ", "let us "]
+WEATHER = ["what is the weather", "what's the weather", "how is the weather", "tell me the weather",
+           "what will the weather be", "what is the weather like", "give me the weather",
+           "show me the weather", "weather", "I need the weather", "do you know the weather",
+           "what's the weather like"]
 DESCRIPTIONS = {"city": "The name of the city", "location": "The city, e.g. Paris",
                 "days": "How many days", "hour": "The hour of the day"}
 
@@ -95,19 +105,18 @@ class Tool:
         for p, value in arguments.items():
             shown = str(value).lower() if isinstance(value, bool) else value
             shown = ", ".join(value) if isinstance(value, list) else shown
-            parts.append(variant(rng, PARAMETERS[p][2], split).format(shown))
-        return " ".join([f"{self.verb} the {self.noun}"] + parts), arguments
+            forms = variant(rng, PARAMETERS[p][2] + GENERIC, split)
+            parts.append(forms.format(shown, p=p))
+        start = f"{self.verb} {rng.choice(['the', 'the', 'a', 'my', 'this'])} {self.noun}"
+        return " ".join([start] + parts), arguments
 
 
 def ask_weather(rng, tool, arguments, split):
     place = arguments.get("city") or arguments["location"]
     days = f" for the next {arguments['days']} days" if "days" in arguments else ""
     unit = f" in {arguments['unit']}" if "unit" in arguments else ""
-    return variant(rng, [f"What is the weather in {place}{days}{unit}?",
-                         f"How is the weather in {place}{days}{unit}?",
-                         f"What's the weather like in {place}{days}{unit}?",
-                         f"Tell me the weather in {place}{days}{unit}.",
-                         f"What's the weather in {place}{days}{unit}?"], split)
+    ask = combine(rng, split, WEATHER, [" in ", " for ", " at "], ["{place}{days}{unit}"], ["?", "."])
+    return sentence(ask, place=place, days=days, unit=unit)
 
 
 def request(rng, tool, split):
@@ -115,11 +124,7 @@ def request(rng, tool, split):
     if tool.noun == "weather" and set(arguments) & {"city", "location"}:
         if set(arguments) <= {"city", "location", "days", "unit"} and rng.random() < 0.7:
             return ask_weather(rng, tool, arguments, split), arguments
-    ask = variant(rng, ["Please {}.", "Can you {}?", "I want you to {}.", "Could you {}?",
-                        "I would like you to {}."], split)
-    if rng.random() < 0.2:
-        return phrase[0].upper() + phrase[1:] + ".", arguments
-    return ask.format(phrase), arguments
+    return sentence(combine(rng, split, ASKS, ["{phrase}"], [".", "?"]), phrase=phrase), arguments
 
 
 def result(rng):
