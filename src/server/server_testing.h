@@ -28,12 +28,13 @@ public:
     void open();                  // For good.
     void let_through(int steps);  // So many more, while closed.
     void pass();                  // Called by the runner before a step.
+    int arrivals();               // Steps that came here so far.
 
 private:
     std::mutex mutex_;
     std::condition_variable changed_;
     bool open_ = true;
-    int steps_ = 0;
+    int steps_ = 0, arrivals_ = 0;
 };
 
 // A stand-in for the model: next(sequence) is the token that follows.
@@ -98,6 +99,9 @@ private:
     std::thread io_;
 };
 
+// For one answer: a sanitizer makes the model forty times slower.
+inline constexpr std::chrono::minutes kPatience(5);
+
 // Waits until `done` holds, looking every millisecond; false after ten seconds.
 bool wait_until(const std::function<bool()>& done);
 
@@ -148,8 +152,13 @@ inline void Gate::let_through(int steps) {
 }
 inline void Gate::pass() {
     std::unique_lock lock(mutex_);
+    ++arrivals_;
     changed_.wait(lock, [this] { return open_ || steps_ > 0; });
     if (!open_) --steps_;
+}
+inline int Gate::arrivals() {
+    const std::lock_guard lock(mutex_);
+    return arrivals_;
 }
 
 inline void ScriptedRunner::run(const Batch& batch, StepResult& result) {
@@ -229,7 +238,7 @@ inline void Service::open() {
 }
 
 inline http::Client Service::client() const {
-    Result<http::Client> client = http::Client::connect("127.0.0.1", server_.port());
+    Result<http::Client> client = http::Client::connect("127.0.0.1", server_.port(), kPatience);
     CHECK(client.ok(), client.error().message);
     return std::move(client).value();
 }
