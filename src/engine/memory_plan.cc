@@ -80,7 +80,7 @@ void sum_up(const ModelArgs& args, const MemoryRequest& request, int64_t weights
                   {"activations",
                    str("a step of ", limits.batch_tokens_max, " tokens, ",
                        limits.batch_sequences_max, " sequences"),
-                   activation_bytes(args, limits, request.dtype, request.index)},
+                   activation_bytes(args, limits, request.dtype, request.index, request.threads)},
                   {"step input", "positions, slots and block tables", ForwardInput::bytes(limits)},
                   {"threads", str(request.threads, " workers' scratch"),
                    request.threads * static_cast<int64_t>(Workers::kScratchBytes)}};

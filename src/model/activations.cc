@@ -9,37 +9,55 @@ constexpr int64_t kIndexLogitsBytes = int64_t{64} << 20;
 // Each temporary is rounded up to 64 bytes; far fewer than this many live at once.
 constexpr int64_t kRounding = 64 * 64;
 
+// What ops::linear takes for T rows of K inputs, rounded or rearranged, and their scales.
+int64_t linear_bytes(int64_t T, int64_t K, int64_t width) {
+    return T * K * std::max<int64_t>(width, 2) + T * K / 32 + T * 8;
+}
+
 int64_t indexer_bytes(const ModelArgs& args, int64_t T, int64_t P, int64_t width,
                       IndexFormat format) {
     const int64_t H = args.index_n_heads, D = args.index_head_dim;
     const int64_t codes = format == IndexFormat::fp8 ? T * H * (D + 4) : 0;
-    return T * (1 + H) * D * width + T * H * 4 + codes + index_logits_rows(T, P) * P * 4;
+    const int64_t scores = index_logits_rows(T, P) * P * 4 + T * 64;
+    const int64_t inputs = linear_bytes(T, std::max(args.dim, args.q_lora_rank), width);
+    return T * (1 + H) * D * width + T * H * 4 + std::max(codes + scores, inputs);
+}
+
+// ops::sparse_attention cuts the keys of a few tokens into runs of 512, each with its own sums.
+int64_t attention_runs_bytes(const ModelArgs& args, int64_t T, int threads) {
+    const int64_t tokens = std::min<int64_t>(T, 2 * int64_t{threads});
+    const int64_t runs = (args.index_topk + 511) / 512;
+    const int64_t H = (args.n_heads + 15) / 16 * 16, C = args.kv_lora_rank;
+    return tokens * (runs * (H * (C + 2) * 4 + 64) + H * (C + args.qk_rope_head_dim) * 4 +
+                     args.index_topk * 4 + 64);
 }
 
 int64_t attention_bytes(const ModelArgs& args, int64_t T, int64_t P, int64_t width,
-                        IndexFormat format) {
+                        IndexFormat format, int threads) {
     const int64_t H = args.n_heads;
     const int64_t queries =
         args.q_lora_rank + H * args.qk_head_dim() + args.kv_lora_rank + args.qk_rope_head_dim;
     const int64_t latents = T * H * (2 * args.kv_lora_rank + args.v_head_dim) * width;
+    const int64_t attending = latents + std::max(linear_bytes(T, H * args.v_head_dim, width),
+                                                 attention_runs_bytes(args, T, threads));
     return T * queries * width + T * args.index_topk * 4 +
-           std::max(indexer_bytes(args, T, P, width, format), latents);
+           std::max(indexer_bytes(args, T, P, width, format), attending);
+}
+
+int64_t mlp_bytes(int64_t T, int64_t dim, int64_t inter, int64_t width) {
+    return T * 2 * inter * width + linear_bytes(T, std::max(dim, inter), width);
 }
 
 int64_t moe_bytes(const ModelArgs& args, int64_t T, int64_t width) {
-    const int64_t R = T * args.n_activated_experts, E = args.n_routed_experts;
-    const int64_t shared = T * 2 * args.n_shared_experts * args.moe_inter_dim * width;
-    return R * 8 + T * E * 4 + R * (args.dim + 2 * args.moe_inter_dim) * width + R * 4 + E * 4 +
-           shared;
-}
-
-// What one ops::linear takes for its quantized or packed input: at most four bytes an element, and
-// a scale per 128.
-int64_t linear_bytes(const ModelArgs& args, int64_t T) {
-    const int64_t R = T * args.n_activated_experts;
-    const int64_t widest = std::max<int64_t>(
-        {T * args.inter_dim, T * args.n_heads * args.v_head_dim, T * 2 * args.dim, R * args.dim});
-    return widest * 4 + widest / 32;
+    const int64_t R = T * args.n_activated_experts, inter = args.moe_inter_dim;
+    const int64_t choice = R * 8, rows = R * args.dim * width + R * 4 + args.n_routed_experts * 4;
+    const int64_t gate = T * args.n_routed_experts * 4 + linear_bytes(T, args.dim, width);
+    const int64_t experts =
+        R * 2 * inter * width +
+        std::max({linear_bytes(R, std::max(args.dim, args.moe_inter_dim), width) +
+                      args.n_routed_experts * 8,
+                  mlp_bytes(T, args.dim, args.n_shared_experts * inter, width), R * 8 + T * 4});
+    return choice + std::max(gate, rows + experts);
 }
 
 }  // namespace
@@ -50,16 +68,19 @@ int64_t index_logits_rows(int64_t T, int64_t P) {
 }
 
 int64_t activation_bytes(const ModelArgs& args, const Limits& limits, DType dtype,
-                         IndexFormat index) {
+                         IndexFormat index, int threads) {
     const int64_t T = limits.batch_tokens_max, S = limits.batch_sequences_max;
-    const int64_t P = limits.sequence_tokens_max, width = size_of(dtype);
-    const int64_t step = T * 2 * args.dim * width + T * args.qk_rope_head_dim * 4 +
-                         S * 3 * args.dim * width + S * args.vocab_size * 4 + S * 4;
-    const int64_t dense = T * 2 * args.inter_dim * width;
+    const int64_t P = limits.sequence_tokens_max, width = size_of(dtype), dim = args.dim;
+    const int64_t logits = S * args.vocab_size * 4;
+    const int64_t step = T * 2 * dim * width + T * args.qk_rope_head_dim * 4;
     const int64_t layer =
-        T * args.dim * width +
-        std::max({attention_bytes(args, T, P, width, index), dense, moe_bytes(args, T, width)});
-    return step + layer + linear_bytes(args, T) + kRounding;
+        T * dim * width +
+        std::max({attention_bytes(args, T, P, width, index, threads),
+                  mlp_bytes(T, dim, args.inter_dim, width), moe_bytes(args, T, width)});
+    // The head sees the last rows only; drawing takes a count per id, and some numbers per row.
+    const int64_t head = S * 2 * dim * width + std::max(linear_bytes(S, dim, width),
+                                                        int64_t{4} * args.vocab_size + S * 256);
+    return logits + step + std::max(layer, head) + kRounding;
 }
 
 }  // namespace fathom

@@ -139,7 +139,8 @@ struct Rank {
     Rank(const ServeFlags& flags, const Loaded& model, const MemoryPlan& plan,
          const Console& console)
         : workers(thread_count(flags)),
-          arena(activation_bytes(model.args, plan.limits, flags.dtype, flags.index)) {
+          arena(activation_bytes(model.args, plan.limits, flags.dtype, flags.index,
+                                 thread_count(flags))) {
         stream.workers = &workers;
         stream.arena = &arena;
         ProgressBar bar("loading weights", console);

@@ -173,7 +173,7 @@ inline void ScriptedRunner::run(const Batch& batch, StepResult& result) {
 struct Service::Rank {
     explicit Rank(const Limits& limits)
         : workers(/*threads=*/2),
-          arena(activation_bytes(load_args(), limits, DType::f32, IndexFormat::f32)) {
+          arena(activation_bytes(load_args(), limits, DType::f32, IndexFormat::f32, 2)) {
         stream.workers = &workers;
         stream.arena = &arena;
     }

@@ -40,7 +40,7 @@ TinyModel::TinyModel(const std::string& preset, const std::string& format, Numer
     : args(load_args(preset, format)),
       numerics(numerics),
       limits(limits_of(block_tokens)),
-      stream(threads, activation_bytes(args, limits, numerics.dtype, numerics.index)),
+      stream(threads, activation_bytes(args, limits, numerics.dtype, numerics.index, threads)),
       model(load(preset, format, args, stream)),
       kv(KvLayout(args, numerics.latent, numerics.index, args.n_all_layers(), block_tokens),
          limits.num_blocks),
