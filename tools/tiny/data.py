@@ -14,7 +14,7 @@ MIXTURE = [  # share of documents, generator
     (0.40, arithmetic.document),
     (0.20, lists.document),
     (0.09, chats.document),
-    (0.13, toolcalls.document),
+    (0.20, toolcalls.document),
     (0.03, code.document),
     (0.08, retrieval.table),
     (0.05, lambda rng, split: retrieval.document(rng, split, rng.randint(200, 3200))),

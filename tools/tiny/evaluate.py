@@ -98,10 +98,10 @@ class Evaluation:
         self.model.eval()
         self.tasks(128 if brief else 256)
         self.tasks(64 if brief else 128, "train")
-        self.narratives(64 if brief else 128)
         self.perplexity(32)
         self.needles(32 if brief else 64, (1024, 2048, 4096, 8192),
                      ("sparse", "dense", "random"))
+        self.narratives(64 if brief else 128, shown=10)
         for name, prompt, made, wanted in self.samples:
             print("MISS", name, repr(prompt), "->", repr(made[:300]), "wanted", repr(wanted))
         self.model.train()

@@ -2,7 +2,7 @@
 
 from . import combine, sentence, variant
 from .encoding import BOS, EOS, assistant, encode, user
-from .words import BOXES, DAYS, GOODS, NAMES, pronouns
+from .words import BOXES, DAYS, GOODS, NAMES, pronouns, some
 
 
 WHEN = ["", "then ", "later ", "after that ", "next ", "in the evening ", "the next day ", "soon ",
@@ -63,7 +63,7 @@ def problem(rng, split):
     """-> question, worked answer, number."""
     name, who = rng.sample(NAMES, 2)
     he, him, _ = pronouns(name)
-    values = {"name": name, "who": who, "he": he, "him": him, "goods": rng.choice(GOODS),
+    values = {"name": name, "who": who, "he": he, "him": him, "goods": some(rng, GOODS, 0.1),
               "day": rng.choice(DAYS)}
     text, n, steps = start(rng, values, split)
     sentences = [text]

@@ -2,7 +2,7 @@
 
 from . import combine, sentence, variant
 from .encoding import assistant, encode, user
-from .words import ANIMALS, CITIES, COLOURS, DAYS, FRUITS, MONTHS, NAMES, OBJECTS
+from .words import ANIMALS, CITIES, COLOURS, DAYS, FRUITS, MONTHS, NAMES, OBJECTS, several
 
 POLITE = ["", "please ", "now ", "can you ", "could you ", "next, "]
 SORTS = ["sort", "put", "write", "arrange", "order", "list"]
@@ -63,7 +63,7 @@ def copy(rng, split):
     text = " ".join("".join(rng.choices(letters, k=rng.randint(2, 6)))
                     for _ in range(rng.randint(1, 8)))
     if rng.random() < 0.4:
-        text = " ".join(rng.sample(NAMES + POOL + CITIES, rng.randint(4, 20)))
+        text = several(rng, NAMES + POOL + CITIES, 20)
     return sentence(combine(rng, split, POLITE, COPIES, WHAT, [": "])) + text, text
 
 

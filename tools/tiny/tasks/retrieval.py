@@ -2,7 +2,7 @@
 
 from . import stories, variant
 from .encoding import BOS, EOS, assistant, encode, user
-from .words import CITIES, COLOURS, FRUITS, NAMES, THINGS
+from .words import CITIES, COLOURS, FRUITS, NAMES, THINGS, some
 
 FILLER_WEIGHT = 0.05
 
@@ -14,7 +14,7 @@ def number(rng):
 def fact(rng, used, split):
     """-> (sentence, questions, answer) about a subject that is not in used yet."""
     while True:
-        who, thing = rng.choice(NAMES), rng.choice(COLOURS) + " " + rng.choice(THINGS)
+        who, thing = some(rng, NAMES, 0.1), rng.choice(COLOURS) + " " + rng.choice(THINGS)
         kind = rng.randrange(3)
         subject = (kind, who if kind != 1 else thing)
         if subject not in used:

@@ -2,7 +2,7 @@
 
 from . import combine, sentence, variant
 from .encoding import assistant, encode, user
-from .words import CITIES, COLOURS, DAYS, FRUITS, NAMES, OBJECTS
+from .words import CITIES, COLOURS, DAYS, FRUITS, NAMES, OBJECTS, invented, several, some
 
 VERBS = ["get", "find", "check", "order", "book", "create", "delete", "send", "update", "list",
          "open", "close", "start", "stop", "move", "print", "show", "add", "cancel", "search"]
@@ -12,24 +12,24 @@ NOUNS = ["weather", "flight", "hotel", "ticket", "room", "meeting", "message", "
 
 # name -> (JSON schema, maker of a value, phrases with {}); "eval" sees each fifth phrase only
 PARAMETERS = {
-    "city": ("string", lambda r: r.choice(CITIES), ["in {}", "for {}", "for the city {}",
+    "city": ("string", lambda r: some(r, CITIES), ["in {}", "for {}", "for the city {}",
              "in the city of {}", "with city {}"]),
-    "location": ("string", lambda r: r.choice(CITIES), ["in {}", "at the location {}", "for {}",
+    "location": ("string", lambda r: some(r, CITIES), ["in {}", "at the location {}", "for {}",
                  "near {}", "with location {}"]),
-    "name": ("string", lambda r: r.choice(NAMES), ["for {}", "with the name {}", "named {}",
+    "name": ("string", lambda r: some(r, NAMES), ["for {}", "with the name {}", "named {}",
              "under the name {}", "with name {}"]),
-    "recipient": ("string", lambda r: r.choice(NAMES), ["to {}", "with {} as recipient",
+    "recipient": ("string", lambda r: some(r, NAMES), ["to {}", "with {} as recipient",
                   "for the recipient {}", "to my friend {}", "with recipient {}"]),
     "day": ("string", lambda r: r.choice(DAYS), ["on {}", "for {}", "for next {}", "by {}",
             "with day {}"]),
-    "color": ("string", lambda r: r.choice(COLOURS), ["in {}", "with the color {}", "in color {}",
+    "color": ("string", lambda r: some(r, COLOURS), ["in {}", "with the color {}", "in color {}",
               "of {} color", "with color {}"]),
-    "item": ("string", lambda r: r.choice(FRUITS + OBJECTS), ["with the item {}", "for the {}",
+    "item": ("string", lambda r: some(r, FRUITS + OBJECTS), ["with the item {}", "for the {}",
              "for item {}", "about the {}", "with item {}"]),
-    "title": ("string", lambda r: " ".join(r.sample(FRUITS + OBJECTS, r.randint(1, 3))),
+    "title": ("string", lambda r: several(r, FRUITS + OBJECTS, 3),
               ["titled \"{}\"", "with the title \"{}\"", "called \"{}\"", "with title \"{}\"",
                "under the title \"{}\""]),
-    "query": ("string", lambda r: " ".join(r.sample(FRUITS + OBJECTS + COLOURS, r.randint(1, 3))),
+    "query": ("string", lambda r: several(r, FRUITS + OBJECTS + COLOURS, 3),
               ["about \"{}\"", "for \"{}\"", "with the query \"{}\"", "matching \"{}\"",
                "with query \"{}\""]),
     "unit": ("string", lambda r: r.choice(["celsius", "fahrenheit", "meters", "miles"]),
@@ -53,7 +53,9 @@ PARAMETERS = {
 }
 GENERIC = ["with {p} {}", "with the {p} {}", "where {p} is {}", "with {p} set to {}",
            "and the {p} is {}", "using {p} {}", "with {p} = {}", "({p}: {})", "where the {p} is {}",
-           "with {p} equal to {}", "and set {p} to {}", "using the {p} {}"]
+           "with {p} equal to {}", "and set {p} to {}", "using the {p} {}", "{p}: {}", "taking {p} {}",
+           "and {p} being {}", "and {p} should be {}", "choosing {p} {}", "plus {p} {}",
+           "where {p} equals {}", "and make the {p} {}", "with {} as {p}", "with {} for {p}"]
 ASKS = ["please ", "can you ", "could you ", "I want you to ", "I would like you to ",
         "I need you to ", "would you ", "now ", "you should ", "help me and ", "next, ", "try to ", "",
         "go and ", "let us "]
@@ -68,11 +70,11 @@ DESCRIPTIONS = {"city": "The name of the city", "location": "The city, e.g. Pari
 class Tool:
     def __init__(self, rng, taken):
         while True:
-            self.verb, self.noun = rng.choice(VERBS), rng.choice(NOUNS)
+            self.verb, self.noun = rng.choice(VERBS), some(rng, NOUNS, 0.1)
             if (self.verb, self.noun) not in taken:
                 break
         taken.add((self.verb, self.noun))
-        self.name = f"{self.verb}_{self.noun}"
+        self.name = rng.choice([f"{self.verb}_{self.noun}"] * 4 + [self.verb + self.noun.title()])
         names = rng.sample(list(PARAMETERS), rng.choice([0, 1, 1, 2, 2, 3]))
         if self.noun == "weather" and rng.random() < 0.7:
             names = ["city"] if rng.random() < 0.5 else rng.choice([["location"], ["city", "days"],
@@ -105,8 +107,11 @@ class Tool:
         for p, value in arguments.items():
             shown = str(value).lower() if isinstance(value, bool) else value
             shown = ", ".join(value) if isinstance(value, list) else shown
-            forms = variant(rng, PARAMETERS[p][2] + GENERIC, split)
-            parts.append(forms.format(shown, p=p))
+            form = variant(rng, PARAMETERS[p][2] + GENERIC, split)
+            if split == "train" and rng.random() < 0.15:  # wordings that no list foresees
+                form = rng.choice(["with {p} X {}", "X the {p} X {}", "X {p} {}", "and {p} X {}"])
+                form = form.replace("X", invented(rng))
+            parts.append(form.format(shown, p=p))
         start = f"{self.verb} {rng.choice(['the', 'the', 'a', 'my', 'this'])} {self.noun}"
         return " ".join([start] + parts), arguments
 

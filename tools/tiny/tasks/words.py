@@ -28,6 +28,25 @@ bread cheese milk rice salt sugar tea soup cake honey door window roof wall brid
 ship wheel ball drum horn star moon sun cloud rain snow wind fire water sand gold iron""".split()
 
 
+def invented(rng):
+    """A word that no list holds: what is copied must not depend on having been seen."""
+    return "".join(rng.choice("bcdfghjklmnprstvwz") + rng.choice("aeiou")
+                   + rng.choice(["", "", "n", "r", "s", "l", "t", "ck"])
+                   for _ in range(rng.randint(1, 3)))
+
+
+def some(rng, words, share=0.2):
+    """One of the words or, with that share, an invented one in the same case."""
+    word = rng.choice(words)
+    if rng.random() >= share:
+        return word
+    return invented(rng).capitalize() if word[0].isupper() else invented(rng)
+
+
+def several(rng, words, most):
+    return " ".join(some(rng, words) for _ in range(rng.randint(1, most)))
+
+
 def pronouns(name):
     """-> he, him, his or she, her, her."""
     return ("she", "her", "her") if name in GIRLS else ("he", "him", "his")
