@@ -63,6 +63,6 @@ int64_t available_memory(const fs::path& root) {
     return std::max<int64_t>(0, std::min(least, left_in_group(mount)));
 }
 
-int64_t resident_memory() { return kilobytes_of("/proc/self/status", "VmRSS:"); }
+int64_t resident_memory() { return kilobytes_of("/proc/self/status", "RssAnon:"); }
 
 }  // namespace fathom

@@ -10,7 +10,8 @@ namespace fathom {
 // are only cached count as free. `root` is where /proc and /sys are found.
 int64_t available_memory(const std::filesystem::path& root = "/");
 
-// Bytes of physical memory that this process holds now.
+// Bytes of physical memory that this process holds now, without the pages of mapped files: those
+// are the system's, and go when it needs them.
 int64_t resident_memory();
 
 }  // namespace fathom
