@@ -98,7 +98,7 @@ def linear(n_in, n_out):
 
 
 class Indexer(nn.Module):
-    """Scores every earlier position for every query; trained by KL only, so its inputs are detached."""
+    """Scores every earlier position for every query; trained by KL only: inputs are detached."""
 
     def __init__(self, c):
         super().__init__()

@@ -14,7 +14,7 @@ class Cache:
 
 
 class Runner:
-    """selection: "sparse" by the indexer, "dense" all positions, "random" instead of the indexer."""
+    """selection: "sparse" by the indexer, "dense" all positions, "random" in its place."""
 
     def __init__(self, model, batch, length, selection="sparse", dtype=torch.bfloat16):
         self.model, self.selection, self.dtype = model, selection, dtype
@@ -118,7 +118,8 @@ def acceptance(model, texts, start, drafts=3):
                 good &= draft[:, -1] == ids[:, p + 2 + k]
                 hits[k] += good.sum()
                 if k + 1 < drafts:
-                    draft, state = runner.draft(draft[:, -1:], state[:, -1:],
-                                                positions[:, p + k + 1 : p + k + 2])
+                    draft, state = runner.draft(
+                        draft[:, -1:], state[:, -1:], positions[:, p + k + 1 : p + k + 2]
+                    )
             rounds += batch
     return (hits / rounds).tolist()

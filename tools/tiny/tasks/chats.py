@@ -4,41 +4,105 @@ from . import arithmetic, lists, stories, variant
 from .encoding import assistant, encode, user
 from .words import CITIES, NAMES
 
-ABOUT = ("I am a very small language model. I can tell short stories, solve simple word problems, "
-         "sort lists, find facts in a text and call tools.")
+ABOUT = (
+    "I am a very small language model. I can tell short stories, solve simple word problems, "
+    "sort lists, find facts in a text and call tools."
+)
 TALK = [
-    (["Hi", "Hello", "Hi!", "Hello!", "Good morning", "Hey", "Hello there", "Good evening"],
-     "Hello! How can I help you?"),
-    (["Who are you?", "What are you?", "Tell me about yourself.", "What is your name?",
-      "Please introduce yourself.", "What can you do?", "What can you help me with?"], ABOUT),
-    (["How are you?", "How are you today?", "How do you do?", "Are you well?"],
-     "I am fine, thank you. What can I do for you?"),
-    (["Thanks", "Thank you", "Thank you very much.", "Thanks a lot!", "Great, thanks."],
-     "You are welcome!"),
+    (
+        ["Hi", "Hello", "Hi!", "Hello!", "Good morning", "Hey", "Hello there", "Good evening"],
+        "Hello! How can I help you?",
+    ),
+    (
+        [
+            "Who are you?",
+            "What are you?",
+            "Tell me about yourself.",
+            "What is your name?",
+            "Please introduce yourself.",
+            "What can you do?",
+            "What can you help me with?",
+        ],
+        ABOUT,
+    ),
+    (
+        ["How are you?", "How are you today?", "How do you do?", "Are you well?"],
+        "I am fine, thank you. What can I do for you?",
+    ),
+    (
+        ["Thanks", "Thank you", "Thank you very much.", "Thanks a lot!", "Great, thanks."],
+        "You are welcome!",
+    ),
     (["Bye", "Goodbye", "See you later.", "Good night", "Bye bye"], "Goodbye!"),
-    (["What is the weather like?", "Is it raining?", "What time is it?"],
-     "I cannot know that without a tool."),
+    (
+        ["What is the weather like?", "Is it raining?", "What time is it?"],
+        "I cannot know that without a tool.",
+    ),
 ]
-CAPITALS = {"France": "Paris", "Italy": "Rome", "Germany": "Berlin", "Spain": "Madrid",
-            "England": "London", "Austria": "Vienna", "Ireland": "Dublin", "Portugal": "Lisbon",
-            "Norway": "Oslo", "Greece": "Athens", "Poland": "Warsaw", "Japan": "Tokyo",
-            "Egypt": "Cairo", "Peru": "Lima"}
-OPPOSITES = {"hot": "cold", "big": "small", "old": "new", "early": "late", "fast": "slow",
-             "dark": "bright", "full": "empty", "high": "low", "left": "right", "open": "closed"}
-COLOUR_OF = {"the sky": "blue", "grass": "green", "snow": "white", "a lemon": "yellow",
-             "a cherry": "red", "coal": "black", "chocolate": "brown"}
-SYSTEMS = ["You are a helpful assistant.", "Be brief.", "You are a friendly helper.",
-           "Answer in short sentences.", "You are fathom, a small model."]
+CAPITALS = {
+    "France": "Paris",
+    "Italy": "Rome",
+    "Germany": "Berlin",
+    "Spain": "Madrid",
+    "England": "London",
+    "Austria": "Vienna",
+    "Ireland": "Dublin",
+    "Portugal": "Lisbon",
+    "Norway": "Oslo",
+    "Greece": "Athens",
+    "Poland": "Warsaw",
+    "Japan": "Tokyo",
+    "Egypt": "Cairo",
+    "Peru": "Lima",
+}
+OPPOSITES = {
+    "hot": "cold",
+    "big": "small",
+    "old": "new",
+    "early": "late",
+    "fast": "slow",
+    "dark": "bright",
+    "full": "empty",
+    "high": "low",
+    "left": "right",
+    "open": "closed",
+}
+COLOUR_OF = {
+    "the sky": "blue",
+    "grass": "green",
+    "snow": "white",
+    "a lemon": "yellow",
+    "a cherry": "red",
+    "coal": "black",
+    "chocolate": "brown",
+}
+SYSTEMS = [
+    "You are a helpful assistant.",
+    "Be brief.",
+    "You are a friendly helper.",
+    "Answer in short sentences.",
+    "You are fathom, a small model.",
+]
 
 
 def fact(rng, split):
     kind = rng.randrange(3)
     if kind == 0:
         land, city = rng.choice(list(CAPITALS.items()))
-        return variant(rng, [f"What is the capital of {land}?", f"Which city is the capital of {land}?",
-                             f"Capital of {land}?", f"Tell me the capital of {land}.",
-                             f"Do you know the capital of {land}?"],
-                       split), f"The capital of {land} is {city}."
+        return (
+            variant(
+                rng,
+                [
+                    f"What is the capital of {land}?",
+                    f"Which city is the capital of {land}?",
+                    f"Capital of {land}?",
+                    f"Tell me the capital of {land}.",
+                    f"Do you know the capital of {land}?",
+                ],
+                split,
+            ),
+            f"The capital of {land} is {city}.",
+        )
     if kind == 1:
         a, b = rng.choice(list(OPPOSITES.items()))
         a, b = (a, b) if rng.random() < 0.5 else (b, a)
@@ -52,13 +116,19 @@ def memory(rng):
     name, city, n = rng.choice(NAMES), rng.choice(CITIES), rng.randint(5, 90)
     kind = rng.randrange(3)
     if kind == 0:
-        return [(f"My name is {name}.", f"Nice to meet you, {name}!"),
-                ("What is my name?", f"Your name is {name}.")]
+        return [
+            (f"My name is {name}.", f"Nice to meet you, {name}!"),
+            ("What is my name?", f"Your name is {name}."),
+        ]
     if kind == 1:
-        return [(f"I live in {city}.", f"{city} is a nice city."),
-                ("Where do I live?", f"You live in {city}.")]
-    return [(f"I am {n} years old.", f"I see, you are {n}."),
-            ("How old am I?", f"You are {n} years old.")]
+        return [
+            (f"I live in {city}.", f"{city} is a nice city."),
+            ("Where do I live?", f"You live in {city}."),
+        ]
+    return [
+        (f"I am {n} years old.", f"I see, you are {n}."),
+        ("How old am I?", f"You are {n} years old."),
+    ]
 
 
 def turn(rng, split):

@@ -26,12 +26,29 @@ def fact(rng, used, split):
         value, what = number(rng), f"number of the {thing}"
     else:
         value, what = rng.choice(CITIES), f"favourite city of {who}"
-    sentence = variant(rng, [f"The {what} is {value}.", f"Remember that the {what} is {value}.",
-                             f"Please note: the {what} is {value}.", f"The {what} is {value}.",
-                             f"Do not forget that the {what} is {value}."], split)
-    question = variant(rng, [f"What is the {what}?", f"Tell me the {what}.",
-                             f"Which is the {what}?", f"Please tell me the {what}.",
-                             f"Can you tell me the {what}?", f"Do you remember the {what}?"], split)
+    sentence = variant(
+        rng,
+        [
+            f"The {what} is {value}.",
+            f"Remember that the {what} is {value}.",
+            f"Please note: the {what} is {value}.",
+            f"The {what} is {value}.",
+            f"Do not forget that the {what} is {value}.",
+        ],
+        split,
+    )
+    question = variant(
+        rng,
+        [
+            f"What is the {what}?",
+            f"Tell me the {what}.",
+            f"Which is the {what}?",
+            f"Please tell me the {what}.",
+            f"Can you tell me the {what}?",
+            f"Do you remember the {what}?",
+        ],
+        split,
+    )
     return sentence, question, f"The {what} is {value}.", value
 
 
@@ -81,9 +98,17 @@ def table(rng, split="train"):
     text = "\n".join(f"{k}{sep}{v}" for k, v in zip(keys, values))
     messages = []
     for i, n in enumerate(rng.sample(range(len(keys)), 3)):
-        ask = variant(rng, [f"What is the value of {keys[n]}?", f"Which value has {keys[n]}?",
-                            f"Look up {keys[n]}.", f"{keys[n]}?", f"Give me the value of {keys[n]}."],
-                      split)
+        ask = variant(
+            rng,
+            [
+                f"What is the value of {keys[n]}?",
+                f"Which value has {keys[n]}?",
+                f"Look up {keys[n]}.",
+                f"{keys[n]}?",
+                f"Give me the value of {keys[n]}.",
+            ],
+            split,
+        )
         ask = f"{text}\n\n{ask}" if i == 0 else ask
         messages += [user(ask), assistant(values[n], f"The line is {keys[n]}{sep}{values[n]}.")]
     return encode(messages, rng.random() < 0.2, weight=FILLER_WEIGHT)

@@ -6,11 +6,23 @@ from . import variant
 from .encoding import BOS, EOS, assistant, encode, user
 from .words import ANIMALS, COLOURS, GIRLS, MATERIALS, NAMES, PLACES, THINGS, article, pronouns
 
-HOMES = ["at the edge of the forest", "near the old harbour", "in a small village",
-         "above the bakery", "beside the river", "in a house by the sea", "behind the mill"]
-WEATHER = ["The morning was cold and bright.", "Rain was falling on the roofs.",
-           "A soft wind came from the hills.", "The sun had just come up.",
-           "Snow lay on the road.", "The air smelled of bread and smoke."]
+HOMES = [
+    "at the edge of the forest",
+    "near the old harbour",
+    "in a small village",
+    "above the bakery",
+    "beside the river",
+    "in a house by the sea",
+    "behind the mill",
+]
+WEATHER = [
+    "The morning was cold and bright.",
+    "Rain was falling on the roofs.",
+    "A soft wind came from the hills.",
+    "The sun had just come up.",
+    "Snow lay on the road.",
+    "The air smelled of bread and smoke.",
+]
 FEELINGS = ["worried", "curious", "tired", "sad", "nervous", "lonely"]
 JOYS = ["happy", "proud", "glad", "grateful", "full of joy", "very pleased"]
 TRAITS = ["brave", "quiet", "patient", "cheerful", "clever", "shy", "kind"]
@@ -69,8 +81,10 @@ TROUBLES = [
     "One night a strong wind carried the {thing} away towards the {place}.",
 ]
 REACTIONS = [
-    "{hero} felt {feeling}. {weather}", "{weather} {hero} was {feeling} and did not know what to do.",
-    "{he} was {feeling}, but {he} did not give up.", "{hero} sat down on a stone and felt {feeling}.",
+    "{hero} felt {feeling}. {weather}",
+    "{weather} {hero} was {feeling} and did not know what to do.",
+    "{he} was {feeling}, but {he} did not give up.",
+    "{hero} sat down on a stone and felt {feeling}.",
     "{hero} was {feeling}. \"I must do something,\" {he} said.",
 ]
 MEETINGS = [
@@ -81,13 +95,16 @@ MEETINGS = [
     "Near the {other} {he} saw {friend}. \"Good morning,\" said {friend}. \"Is something wrong?\"",
 ]
 TALKS = [
-    "\"It is about my {thing},\" said {hero}. \"I have to go to the {place}.\" \"Then I will come with "
+    "\"It is about my {thing},\" said {hero}. \"I have to go to the {place}.\" \"Then I "
+    "will come with "
     "you,\" said {friend}.",
-    "{hero} told {friend} everything about the {item}. \"Do not worry,\" said {friend}. \"We will go "
+    "{hero} told {friend} everything about the {item}. \"Do not worry,\" said {friend}. "
+    "\"We will go "
     "to the {place} together.\"",
     "\"I need my {thing} back,\" said {hero}. \"Let us ask the {animal} in the {place},\" said "
     "{friend}.",
-    "\"My {item} means so much to me,\" said {hero}. {friend} thought for a while. \"We should look "
+    "\"My {item} means so much to me,\" said {hero}. {friend} thought for a while. \"We "
+    "should look "
     "in the {place},\" {she} said.",
     "\"Without the {thing} I cannot sleep,\" said {hero}. \"I know the way to the {place},\" said "
     "{friend}. \"Come on!\"",
@@ -101,36 +118,54 @@ JOURNEYS = [
 ]
 SEARCHES = [
     "In the {place} they looked everywhere. At last they saw {an_animal} under a tree.",
-    "At the {place} {an_animal} was waiting for them. \"Are you looking for the {item}?\" it asked.",
+    "At the {place} {an_animal} was waiting for them. \"Are you looking for the {item}?\" "
+    "it asked.",
     "{hero} looked on the left side and {friend} looked on the right side. Suddenly they heard "
     "{an_animal}.",
     "First they found only leaves and stones. Then {friend} saw {an_animal} that was sitting very "
     "still.",
-    "\"Look over there!\" whispered {friend}. Behind a wall sat {an_animal}, and beside it something "
+    "\"Look over there!\" whispered {friend}. Behind a wall sat {an_animal}, and beside it "
+    "something "
     "was shining.",
 ]
 SOLUTIONS = [
     "The {animal} was hungry, so {hero} gave it some bread. Then it showed them the {item}.",
-    "The {animal} had kept the {thing} safe all the time. \"Thank you,\" said {hero}, and the {animal} "
+    "The {animal} had kept the {thing} safe all the time. \"Thank you,\" said {hero}, and "
+    "the {animal} "
     "bowed.",
     "{friend} spoke softly to the {animal}. It moved aside, and there was the {item}.",
     "The {animal} was afraid at first. {hero} waited until it came closer, and then {he} saw the "
     "{thing}.",
-    "\"You may have it,\" said the {animal}, \"but you must promise to visit me.\" {hero} promised, and "
+    "\"You may have it,\" said the {animal}, \"but you must promise to visit me.\" {hero} "
+    "promised, and "
     "the {animal} gave {him} the {thing}.",
 ]
 ENDINGS = [
-    "{hero} took the {item} home and was {joy}. From that day on {hero} and {friend} were the best of "
+    "{hero} took the {item} home and was {joy}. From that day on {hero} and {friend} were "
+    "the best of "
     "friends.",
     "They went home together, and {hero} was {joy}. {he} never lost the {thing} again.",
-    "In the evening they sat by the fire, and {hero} was {joy}. \"Thank you, {friend},\" {he} said.",
+    "In the evening they sat by the fire, and {hero} was {joy}. \"Thank you, {friend},\" "
+    "{he} said.",
     "{hero} was {joy}. {he} learned that a good friend is worth more than any {thing}.",
-    "When they came home, everybody wanted to hear about the {animal}. {hero} was {joy}, and so was "
+    "When they came home, everybody wanted to hear about the {animal}. {hero} was {joy}, "
+    "and so was "
     "{friend}.",
-    "{hero} put the {thing} on the shelf and smiled. {he} was {joy}, because {friend} had helped {him}.",
+    "{hero} put the {thing} on the shelf and smiled. {he} was {joy}, because {friend} had "
+    "helped {him}.",
 ]
-PARTS = (OPENINGS, POSSESSIONS, TROUBLES, REACTIONS, MEETINGS, TALKS, JOURNEYS, SEARCHES, SOLUTIONS,
-         ENDINGS)
+PARTS = (
+    OPENINGS,
+    POSSESSIONS,
+    TROUBLES,
+    REACTIONS,
+    MEETINGS,
+    TALKS,
+    JOURNEYS,
+    SEARCHES,
+    SOLUTIONS,
+    ENDINGS,
+)
 
 
 def story(rng, split="train"):
@@ -153,10 +188,15 @@ def text(rng, split="train"):
     return "\n\n".join(paragraphs)
 
 
-REQUESTS = ["Tell me a story about {hero} and {an_item}.", "Write a short story about {hero}.",
-            "Please write a story with {an_animal} in it.", "Tell me a story about {hero} and {friend}.",
-            "Can you tell me a story about {hero}?", "I would like to hear a story about {an_item}.",
-            "Tell me a story about {an_animal}."]
+REQUESTS = [
+    "Tell me a story about {hero} and {an_item}.",
+    "Write a short story about {hero}.",
+    "Please write a story with {an_animal} in it.",
+    "Tell me a story about {hero} and {friend}.",
+    "Can you tell me a story about {hero}?",
+    "I would like to hear a story about {an_item}.",
+    "Tell me a story about {an_animal}.",
+]
 
 
 def request(rng, split="train"):

@@ -4,67 +4,251 @@ from . import combine, sentence, variant
 from .encoding import assistant, encode, user
 from .words import CITIES, COLOURS, DAYS, FRUITS, NAMES, OBJECTS, invented, several, some
 
-VERBS = ["get", "find", "check", "order", "book", "create", "delete", "send", "update", "list",
-         "open", "close", "start", "stop", "move", "print", "show", "add", "cancel", "search"]
-NOUNS = ["weather", "flight", "hotel", "ticket", "room", "meeting", "message", "file", "photo",
-         "song", "alarm", "lamp", "heater", "parcel", "report", "invoice", "table", "taxi", "recipe",
-         "book", "train", "event", "note", "price", "user", "map", "news", "report", "score", "task"]
+VERBS = [
+    "get",
+    "find",
+    "check",
+    "order",
+    "book",
+    "create",
+    "delete",
+    "send",
+    "update",
+    "list",
+    "open",
+    "close",
+    "start",
+    "stop",
+    "move",
+    "print",
+    "show",
+    "add",
+    "cancel",
+    "search",
+]
+NOUNS = [
+    "weather",
+    "flight",
+    "hotel",
+    "ticket",
+    "room",
+    "meeting",
+    "message",
+    "file",
+    "photo",
+    "song",
+    "alarm",
+    "lamp",
+    "heater",
+    "parcel",
+    "report",
+    "invoice",
+    "table",
+    "taxi",
+    "recipe",
+    "book",
+    "train",
+    "event",
+    "note",
+    "price",
+    "user",
+    "map",
+    "news",
+    "report",
+    "score",
+    "task",
+]
 
 # name -> (JSON schema, maker of a value, phrases with {}); "eval" sees each fifth phrase only
 PARAMETERS = {
-    "city": ("string", lambda r: some(r, CITIES), ["in {}", "for {}", "for the city {}",
-             "in the city of {}", "with city {}"]),
-    "location": ("string", lambda r: some(r, CITIES), ["in {}", "at the location {}", "for {}",
-                 "near {}", "with location {}"]),
-    "name": ("string", lambda r: some(r, NAMES), ["for {}", "with the name {}", "named {}",
-             "under the name {}", "with name {}"]),
-    "recipient": ("string", lambda r: some(r, NAMES), ["to {}", "with {} as recipient",
-                  "for the recipient {}", "to my friend {}", "with recipient {}"]),
-    "day": ("string", lambda r: r.choice(DAYS), ["on {}", "for {}", "for next {}", "by {}",
-            "with day {}"]),
-    "color": ("string", lambda r: some(r, COLOURS), ["in {}", "with the color {}", "in color {}",
-              "of {} color", "with color {}"]),
-    "item": ("string", lambda r: some(r, FRUITS + OBJECTS), ["with the item {}", "for the {}",
-             "for item {}", "about the {}", "with item {}"]),
-    "title": ("string", lambda r: several(r, FRUITS + OBJECTS, 3),
-              ["titled \"{}\"", "with the title \"{}\"", "called \"{}\"", "with title \"{}\"",
-               "under the title \"{}\""]),
-    "query": ("string", lambda r: several(r, FRUITS + OBJECTS + COLOURS, 3),
-              ["about \"{}\"", "for \"{}\"", "with the query \"{}\"", "matching \"{}\"",
-               "with query \"{}\""]),
-    "unit": ("string", lambda r: r.choice(["celsius", "fahrenheit", "meters", "miles"]),
-             ["in {}", "with unit {}", "using {}", "with the unit {}", "given in {}"]),
-    "days": ("integer", lambda r: r.randint(1, 14), ["for {} days", "over {} days",
-             "for the next {} days", "with days {}", "lasting {} days"]),
-    "count": ("integer", lambda r: r.randint(1, 99), ["with count {}", "{} times", "with a count of {}",
-              "count {}", "with the count {}"]),
-    "hour": ("integer", lambda r: r.randint(0, 23), ["at {} o'clock", "at hour {}", "for {} o'clock",
-             "with hour {}", "starting at {} o'clock"]),
-    "guests": ("integer", lambda r: r.randint(1, 9), ["for {} guests", "with {} guests",
-               "for {} people", "with guests {}", "for a group of {} guests"]),
-    "level": ("integer", lambda r: r.randint(1, 10), ["at level {}", "with level {}", "on level {}",
-              "to level {}", "with the level {}"]),
-    "price": ("number", lambda r: r.randint(10, 999) / 10, ["for {} dollars", "with price {}",
-              "at a price of {}", "below {} dollars", "with the price {}"]),
-    "urgent": ("boolean", lambda r: r.random() < 0.5, ["with urgent {}", "urgent {}",
-               "with urgent set to {}", "and urgent is {}", "where urgent is {}"]),
-    "tags": ("array", lambda r: r.sample(FRUITS + COLOURS, r.randint(1, 3)), ["with tags {}",
-             "tagged {}", "with the tags {}", "using tags {}", "under the tags {}"]),
+    "city": (
+        "string",
+        lambda r: some(r, CITIES),
+        ["in {}", "for {}", "for the city {}", "in the city of {}", "with city {}"],
+    ),
+    "location": (
+        "string",
+        lambda r: some(r, CITIES),
+        ["in {}", "at the location {}", "for {}", "near {}", "with location {}"],
+    ),
+    "name": (
+        "string",
+        lambda r: some(r, NAMES),
+        ["for {}", "with the name {}", "named {}", "under the name {}", "with name {}"],
+    ),
+    "recipient": (
+        "string",
+        lambda r: some(r, NAMES),
+        [
+            "to {}",
+            "with {} as recipient",
+            "for the recipient {}",
+            "to my friend {}",
+            "with recipient {}",
+        ],
+    ),
+    "day": (
+        "string",
+        lambda r: r.choice(DAYS),
+        ["on {}", "for {}", "for next {}", "by {}", "with day {}"],
+    ),
+    "color": (
+        "string",
+        lambda r: some(r, COLOURS),
+        ["in {}", "with the color {}", "in color {}", "of {} color", "with color {}"],
+    ),
+    "item": (
+        "string",
+        lambda r: some(r, FRUITS + OBJECTS),
+        ["with the item {}", "for the {}", "for item {}", "about the {}", "with item {}"],
+    ),
+    "title": (
+        "string",
+        lambda r: several(r, FRUITS + OBJECTS, 3),
+        [
+            "titled \"{}\"",
+            "with the title \"{}\"",
+            "called \"{}\"",
+            "with title \"{}\"",
+            "under the title \"{}\"",
+        ],
+    ),
+    "query": (
+        "string",
+        lambda r: several(r, FRUITS + OBJECTS + COLOURS, 3),
+        [
+            "about \"{}\"",
+            "for \"{}\"",
+            "with the query \"{}\"",
+            "matching \"{}\"",
+            "with query \"{}\"",
+        ],
+    ),
+    "unit": (
+        "string",
+        lambda r: r.choice(["celsius", "fahrenheit", "meters", "miles"]),
+        ["in {}", "with unit {}", "using {}", "with the unit {}", "given in {}"],
+    ),
+    "days": (
+        "integer",
+        lambda r: r.randint(1, 14),
+        ["for {} days", "over {} days", "for the next {} days", "with days {}", "lasting {} days"],
+    ),
+    "count": (
+        "integer",
+        lambda r: r.randint(1, 99),
+        ["with count {}", "{} times", "with a count of {}", "count {}", "with the count {}"],
+    ),
+    "hour": (
+        "integer",
+        lambda r: r.randint(0, 23),
+        ["at {} o'clock", "at hour {}", "for {} o'clock", "with hour {}", "starting at {} o'clock"],
+    ),
+    "guests": (
+        "integer",
+        lambda r: r.randint(1, 9),
+        [
+            "for {} guests",
+            "with {} guests",
+            "for {} people",
+            "with guests {}",
+            "for a group of {} guests",
+        ],
+    ),
+    "level": (
+        "integer",
+        lambda r: r.randint(1, 10),
+        ["at level {}", "with level {}", "on level {}", "to level {}", "with the level {}"],
+    ),
+    "price": (
+        "number",
+        lambda r: r.randint(10, 999) / 10,
+        [
+            "for {} dollars",
+            "with price {}",
+            "at a price of {}",
+            "below {} dollars",
+            "with the price {}",
+        ],
+    ),
+    "urgent": (
+        "boolean",
+        lambda r: r.random() < 0.5,
+        [
+            "with urgent {}",
+            "urgent {}",
+            "with urgent set to {}",
+            "and urgent is {}",
+            "where urgent is {}",
+        ],
+    ),
+    "tags": (
+        "array",
+        lambda r: r.sample(FRUITS + COLOURS, r.randint(1, 3)),
+        ["with tags {}", "tagged {}", "with the tags {}", "using tags {}", "under the tags {}"],
+    ),
 }
-GENERIC = ["with {p} {}", "with the {p} {}", "where {p} is {}", "with {p} set to {}",
-           "and the {p} is {}", "using {p} {}", "with {p} = {}", "({p}: {})", "where the {p} is {}",
-           "with {p} equal to {}", "and set {p} to {}", "using the {p} {}", "{p}: {}", "taking {p} {}",
-           "and {p} being {}", "and {p} should be {}", "choosing {p} {}", "plus {p} {}",
-           "where {p} equals {}", "and make the {p} {}", "with {} as {p}", "with {} for {p}"]
-ASKS = ["please ", "can you ", "could you ", "I want you to ", "I would like you to ",
-        "I need you to ", "would you ", "now ", "you should ", "help me and ", "next, ", "try to ", "",
-        "go and ", "let us "]
-WEATHER = ["what is the weather", "what's the weather", "how is the weather", "tell me the weather",
-           "what will the weather be", "what is the weather like", "give me the weather",
-           "show me the weather", "weather", "I need the weather", "do you know the weather",
-           "what's the weather like"]
-DESCRIPTIONS = {"city": "The name of the city", "location": "The city, e.g. Paris",
-                "days": "How many days", "hour": "The hour of the day"}
+GENERIC = [
+    "with {p} {}",
+    "with the {p} {}",
+    "where {p} is {}",
+    "with {p} set to {}",
+    "and the {p} is {}",
+    "using {p} {}",
+    "with {p} = {}",
+    "({p}: {})",
+    "where the {p} is {}",
+    "with {p} equal to {}",
+    "and set {p} to {}",
+    "using the {p} {}",
+    "{p}: {}",
+    "taking {p} {}",
+    "and {p} being {}",
+    "and {p} should be {}",
+    "choosing {p} {}",
+    "plus {p} {}",
+    "where {p} equals {}",
+    "and make the {p} {}",
+    "with {} as {p}",
+    "with {} for {p}",
+]
+ASKS = [
+    "please ",
+    "can you ",
+    "could you ",
+    "I want you to ",
+    "I would like you to ",
+    "I need you to ",
+    "would you ",
+    "now ",
+    "you should ",
+    "help me and ",
+    "next, ",
+    "try to ",
+    "",
+    "go and ",
+    "let us ",
+]
+WEATHER = [
+    "what is the weather",
+    "what's the weather",
+    "how is the weather",
+    "tell me the weather",
+    "what will the weather be",
+    "what is the weather like",
+    "give me the weather",
+    "show me the weather",
+    "weather",
+    "I need the weather",
+    "do you know the weather",
+    "what's the weather like",
+]
+DESCRIPTIONS = {
+    "city": "The name of the city",
+    "location": "The city, e.g. Paris",
+    "days": "How many days",
+    "hour": "The hour of the day",
+}
 
 
 class Tool:
@@ -77,8 +261,11 @@ class Tool:
         self.name = rng.choice([f"{self.verb}_{self.noun}"] * 4 + [self.verb + self.noun.title()])
         names = rng.sample(list(PARAMETERS), rng.choice([0, 1, 1, 2, 2, 3]))
         if self.noun == "weather" and rng.random() < 0.7:
-            names = ["city"] if rng.random() < 0.5 else rng.choice([["location"], ["city", "days"],
-                                                                   ["location", "unit"]])
+            names = (
+                ["city"]
+                if rng.random() < 0.5
+                else rng.choice([["location"], ["city", "days"], ["location", "unit"]])
+            )
         self.parameters = names
 
     def schema(self, rng):
@@ -92,9 +279,13 @@ class Tool:
                 properties[name]["description"] = DESCRIPTIONS.get(name, f"The {name}")
         out = {"name": self.name}
         if rng.random() < 0.8:
-            out["description"] = rng.choice([f"{self.verb.title()} the {self.noun}.",
-                                             f"{self.verb.title()} {self.noun}",
-                                             f"A tool to {self.verb} the {self.noun}."])
+            out["description"] = rng.choice(
+                [
+                    f"{self.verb.title()} the {self.noun}.",
+                    f"{self.verb.title()} {self.noun}",
+                    f"A tool to {self.verb} the {self.noun}.",
+                ]
+            )
         out["parameters"] = {"type": "object", "properties": properties}
         if rng.random() < 0.7:
             out["parameters"]["required"] = list(self.parameters)
@@ -120,7 +311,9 @@ def ask_weather(rng, tool, arguments, split):
     place = arguments.get("city") or arguments["location"]
     days = f" for the next {arguments['days']} days" if "days" in arguments else ""
     unit = f" in {arguments['unit']}" if "unit" in arguments else ""
-    ask = combine(rng, split, WEATHER, [" in ", " for ", " at "], ["{place}{days}{unit}"], ["?", "."])
+    ask = combine(
+        rng, split, WEATHER, [" in ", " for ", " at "], ["{place}{days}{unit}"], ["?", "."]
+    )
     return sentence(ask, place=place, days=days, unit=unit)
 
 
@@ -156,12 +349,20 @@ def conversation(rng, split):
     schemas = [t.schema(rng) for t in tools]
     messages = []
     if rng.random() < 0.4:
-        messages.append({"role": "system", "content": rng.choice(
-            ["You are a helpful assistant.", "Be brief.", "Use the tools."])})
+        messages.append(
+            {
+                "role": "system",
+                "content": rng.choice(
+                    ["You are a helpful assistant.", "Be brief.", "Use the tools."]
+                ),
+            }
+        )
     for _ in range(rng.choice([1, 1, 1, 2])):
         if rng.random() < 0.1:
-            messages += [user(rng.choice(["Hi", "Hello", "Hello!"])),
-                         assistant("Hello! How can I help you?", "No tool is needed.")]
+            messages += [
+                user(rng.choice(["Hi", "Hello", "Hello!"])),
+                assistant("Hello! How can I help you?", "No tool is needed."),
+            ]
             continue
         chosen = [rng.choice(tools)]
         ask, arguments = request(rng, chosen[0], split)
