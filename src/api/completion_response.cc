@@ -2,6 +2,7 @@
 
 #include "api/json_text.h"
 #include "base/check.h"
+#include "text/json_value.h"
 
 namespace fathom::api {
 namespace {
@@ -17,7 +18,7 @@ std::string ids_json(const std::optional<std::vector<Token>>& ids) {
 }
 
 std::string stop_reason_json(const CompletionChoice& choice) {
-    if (const auto* text = std::get_if<std::string>(&choice.stop_reason)) return quoted(*text);
+    if (const auto* text = std::get_if<std::string>(&choice.stop_reason)) return json_quoted(*text);
     if (const auto* id = std::get_if<Token>(&choice.stop_reason)) return std::to_string(*id);
     return "null";
 }
@@ -29,15 +30,15 @@ std::string logprobs_json(const CompletionChoice& choice) {
 
 // The fields that answers and chunks begin with.
 std::string choice_begin(const CompletionChoice& choice) {
-    return str(R"({"index":)", choice.index, R"(,"text":)", quoted(choice.text), R"(,"logprobs":)",
-               logprobs_json(choice), R"(,"finish_reason":)",
-               choice.finish_reason.empty() ? "null" : quoted(choice.finish_reason),
+    return str(R"({"index":)", choice.index, R"(,"text":)", json_quoted(choice.text),
+               R"(,"logprobs":)", logprobs_json(choice), R"(,"finish_reason":)",
+               choice.finish_reason.empty() ? "null" : json_quoted(choice.finish_reason),
                R"(,"stop_reason":)", stop_reason_json(choice));
 }
 
 std::string head_json(const CompletionHead& head) {
-    return str(R"({"id":)", quoted(head.id), R"(,"object":"text_completion","created":)",
-               head.created, R"(,"model":)", quoted(head.model), R"(,"choices":[)");
+    return str(R"({"id":)", json_quoted(head.id), R"(,"object":"text_completion","created":)",
+               head.created, R"(,"model":)", json_quoted(head.model), R"(,"choices":[)");
 }
 
 }  // namespace

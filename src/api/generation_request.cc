@@ -6,6 +6,7 @@
 #include <functional>
 
 #include "api/json_text.h"
+#include "text/json_value.h"
 
 namespace fathom::api {
 namespace {
@@ -48,7 +49,7 @@ void read_logit_bias(BodyReader& body, GenerationRequest& request) {
         const auto [end, error] = std::from_chars(key.data(), key.data() + key.size(), id);
         const std::optional<double> value = bias->number(key.c_str());
         if (error != std::errc() || end != key.data() + key.size() || id < 0) {
-            bias->fail(invalid("logit_bias", str("logit_bias has the key ", quoted(key),
+            bias->fail(invalid("logit_bias", str("logit_bias has the key ", json_quoted(key),
                                                  "; keys are token ids of the vocabulary")));
         } else if (value) {
             request.logit_bias.emplace_back(id, std::clamp(*value, -100.0, 100.0));
@@ -247,7 +248,7 @@ std::optional<GrammarSpec> read_response_format(BodyReader& body) {
         }
     } else if (type != "text") {
         format->fail(invalid("response_format",
-                             str("response_format type ", quoted(type),
+                             str("response_format type ", json_quoted(type),
                                  " is unknown; use \"text\", \"json_object\" or \"json_schema\"")));
     }
     body.adopt(*format);

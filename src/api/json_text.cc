@@ -7,10 +7,8 @@
 
 namespace fathom::api {
 
-std::string quoted(std::string_view text) { return json_quoted(text); }
-
 std::string quoted_or_null(const std::optional<std::string>& text) {
-    return text ? quoted(*text) : "null";
+    return text ? json_quoted(*text) : "null";
 }
 
 std::string float_text(double value) {

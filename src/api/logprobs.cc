@@ -5,6 +5,7 @@
 
 #include "api/json_text.h"
 #include "base/check.h"
+#include "text/json_value.h"
 #include "text/utf8.h"
 
 namespace fathom::api {
@@ -34,7 +35,7 @@ std::string top_json(const ShownLogprobs& row) {
     std::string out = "{";
     std::unordered_set<std::string> keys;
     for (const ShownToken* token : shown_first(row, row.top.size() + 1)) {
-        const auto [key, is_new] = keys.insert(quoted(token->text()));
+        const auto [key, is_new] = keys.insert(json_quoted(token->text()));
         if (!is_new) continue;
         if (keys.size() > 1) out += ',';
         out += str(*key, ":", logprob_text(token->logprob));
@@ -56,13 +57,13 @@ std::string list_json(const Rows& rows, Write write) {
 std::string chat_token_json(const ShownToken& token) {
     std::string bytes = list_json(
         token.bytes, [](char c) { return std::to_string(static_cast<unsigned char>(c)); });
-    return str(R"("token":)", quoted(token.text()), R"(,"logprob":)", logprob_text(token.logprob),
-               R"(,"bytes":)", bytes);
+    return str(R"("token":)", json_quoted(token.text()), R"(,"logprob":)",
+               logprob_text(token.logprob), R"(,"bytes":)", bytes);
 }
 
 std::string prompt_entry_json(const ShownToken& token, int rank) {
     return str('"', token.id, R"(":{"logprob":)", logprob_text(token.logprob), R"(,"rank":)", rank,
-               R"(,"decoded_token":)", quoted(to_valid_utf8(token.bytes)), "}");
+               R"(,"decoded_token":)", json_quoted(to_valid_utf8(token.bytes)), "}");
 }
 
 }  // namespace
@@ -85,7 +86,7 @@ std::string completion_logprobs_json(const std::vector<LogprobRow>& rows, int64_
         return row.logprobs ? logprob_text(row.logprobs->token.logprob) : std::string("null");
     });
     std::string tokens =
-        list_json(rows, [](const LogprobRow& row) { return quoted(token_of(row).text()); });
+        list_json(rows, [](const LogprobRow& row) { return json_quoted(token_of(row).text()); });
     std::string top = list_json(rows, [](const LogprobRow& row) {
         return row.logprobs ? top_json(*row.logprobs) : std::string("null");
     });

@@ -12,6 +12,9 @@ std::string usage_json(const Usage& usage, bool details_always) {
         out += str(R"(,"prompt_tokens_details":{"cached_tokens":)", *usage.cached_tokens, "}");
     else if (details_always)
         out += R"(,"prompt_tokens_details":null)";
+    if (usage.reasoning_tokens)
+        out += str(R"(,"completion_tokens_details":{"reasoning_tokens":)", *usage.reasoning_tokens,
+                   "}");
     return out += '}';
 }
 

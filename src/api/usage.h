@@ -10,7 +10,8 @@ namespace fathom::api {
 struct Usage {
     int64_t prompt_tokens = 0;  // Each prompt once, whatever n.
     int64_t completion_tokens = 0;
-    std::optional<int64_t> cached_tokens;  // Written only when set.
+    // Written only when set: what the prefix cache had, and what of the output was thought.
+    std::optional<int64_t> cached_tokens, reasoning_tokens;
 };
 
 // {"prompt_tokens":...,"total_tokens":...,"completion_tokens":...}; details_always: whole answers

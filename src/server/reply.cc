@@ -1,6 +1,5 @@
 #include "server/reply.h"
 
-#include <cstdio>
 #include <random>
 
 #include "base/check.h"
@@ -16,17 +15,21 @@ void refuse(http::Exchange& http, const api::RequestError& error) {
     http.reply(error.status, "application/json", api::to_json(error), cors_headers());
 }
 
+std::string random_hex(int digits) {
+    constexpr char kHex[] = "0123456789abcdef";
+    std::random_device device;
+    std::string text;
+    uint32_t bits = 0;
+    for (int i = 0; i < digits; ++i) {
+        if (i % 8 == 0) bits = device();
+        text += kHex[bits >> (i % 8 * 4) & 15];
+    }
+    return text;
+}
+
 std::string answer_id(const char* prefix, const RequestInfo& info, const std::string& in_body) {
     if (!info.id.empty()) return prefix + info.id;
-    if (!in_body.empty()) return prefix + in_body;
-    std::random_device device;
-    std::string id = prefix;
-    for (int i = 0; i < 4; ++i) {
-        char digits[9];
-        std::snprintf(digits, sizeof digits, "%08x", device());
-        id += digits;
-    }
-    return id;
+    return prefix + (in_body.empty() ? random_hex(32) : in_body);
 }
 
 const char* name_of(FinishReason reason) {

@@ -51,6 +51,9 @@ void refuse(http::Exchange& http, const api::RequestError& error);
 // prefix + the client's own id (header, then body), or 32 hex digits.
 std::string answer_id(const char* prefix, const RequestInfo& info, const std::string& in_body);
 
+// So many random hex digits.
+std::string random_hex(int digits);
+
 // "stop", "length", "abort", "error"; "" for none.
 const char* name_of(FinishReason reason);
 

@@ -21,9 +21,11 @@ struct ServedModel {
     GrammarCompiler* grammars = nullptr;
     int64_t vocab_size = 0;  // Of the model; prompts may name these ids.
     int64_t max_model_len = 0;
-    api::RequestRules rules;             // The defaults are generation_config.json's.
-    ChatFormatOptions chat;              // --tools-prompt-style, --developer-role
-    bool prompt_tokens_details = false;  // --enable-prompt-tokens-details
+    api::RequestRules rules;                  // The defaults are generation_config.json's.
+    ChatFormatOptions chat;                   // --tools-prompt-style, --developer-role
+    std::string response_role = "assistant";  // --response-role
+    bool exclude_tools_when_none = false;     // --exclude-tools-when-tool-choice-none
+    bool prompt_tokens_details = false;       // --enable-prompt-tokens-details
 
     bool is_served(const std::string& name) const;
 };
