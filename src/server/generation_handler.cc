@@ -33,6 +33,9 @@ void GenerationHandler::start(uint64_t exchange, ReplyOrError prepared) {
         return refuse(*http, api::error_of(status.error()));
     }
     open.reply->begin(*http);
+    if (open.unfinished > 0) return;
+    open.reply->finish(*http);  // It needed no engine.
+    replies_.erase(exchange);
 }
 
 Status GenerationHandler::submit(Open& open, uint64_t exchange) {

@@ -12,8 +12,8 @@
 
 namespace fathom {
 
-// The way of every request that generates: its body is read by a worker, its choices go to the
-// engine, and what comes back goes to its reply. Knows no endpoint. All calls on the I/O thread.
+// The way of every request with a body: a worker reads it, its choices (if any) go to the engine,
+// and what comes back goes to its reply. Knows no endpoint. All calls on the I/O thread.
 class GenerationHandler {
 public:
     // What an endpoint makes of a body, on a worker: the reply, or why there is none. A pure
