@@ -91,6 +91,7 @@ std::vector<Token> Tokenizer::encode(std::string_view text, EncodeOptions option
         for (const TextSpan& span : options.plain) {
             CHECK(begin <= span.begin && span.begin <= span.end && span.end <= text.size(), "span ",
                   span.begin, " to ", span.end, " of ", text.size(), " bytes");
+            if (span.begin == span.end) continue;
             encode_added(begin, span.begin);
             begin = span.end;
         }
