@@ -14,8 +14,11 @@ namespace fathom {
 struct ChatFormatOptions {
     enum class ToolsPrompt { official, vllm } tools_prompt = ToolsPrompt::official;
     // automatic: as a user's message where it is the last of those, as `system` elsewhere.
-    enum class DeveloperRole { automatic, official, system } developer_role =
-        DeveloperRole::automatic;
+    enum class DeveloperRole {
+        automatic,
+        official,
+        system
+    } developer_role = DeveloperRole::automatic;
     // Whether text in messages that reads like an added token becomes that token. Off: a stranger's
     // text never becomes a special token.
     bool added_tokens_in_content = false;
@@ -23,12 +26,9 @@ struct ChatFormatOptions {
 
 // A prompt as text, and what of it was written by strangers.
 struct ChatPrompt {
-    struct Span {
-        size_t begin, end;  // bytes of text
-    };
     std::string text;
-    std::vector<Span> foreign;  // Ascending, disjoint: contents, names, values, results.
-    bool in_reasoning = false;  // The reply begins inside <think>.
+    std::vector<TextSpan> foreign;  // Ascending, disjoint: contents, names, values, results.
+    bool in_reasoning = false;      // The reply begins inside <think>.
 };
 
 // DeepSeek-V3.2's chat encoding, byte for byte. Source: encoding/encoding_dsv32.py of the

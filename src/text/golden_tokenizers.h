@@ -22,7 +22,32 @@ inline std::string golden_tokenizer_text(const std::string& name) {
     return std::move(text).value();
 }
 
-// DeepSeek-V3's, 128,815 tokens; and one of its first 507 and five chat tokens. Loaded once.
+// V3's file as V3.2 has it: three tokens renamed.
+inline Tokenizer make_v32_tokenizer() {
+    struct Renamed {
+        Token token;
+        const char* content;
+        bool special;
+    };
+    std::string json = golden_tokenizer_text("v3/tokenizer.json");
+    for (const auto& [token, content, special] : {Renamed{128793, "｜DSML｜", true},
+                                                  {128798, "<think>", false},
+                                                  {128799, "</think>", false}}) {
+        const size_t begin = json.find(str("\"id\": ", token, ","));
+        CHECK(begin != json.npos, "no token ", token);
+        const size_t end = json.find('}', begin);
+        json.replace(begin, end - begin,
+                     str("\"id\": ", token, ", \"content\": \"", content,
+                         "\", \"special\": ", special ? "true" : "false"));
+    }
+    Result<Tokenizer> tokenizer =
+        Tokenizer::parse(json, golden_tokenizer_text("v3/tokenizer_config.json"));
+    CHECK(tokenizer.ok(), tokenizer.error().message);
+    return std::move(tokenizer).value();
+}
+
+// DeepSeek-V3's, 128,815 tokens; V3.2's ("v32"); and one of V3's first 507 and five chat tokens
+// ("small"). Loaded once.
 inline const Tokenizer& golden_tokenizer(const std::string& name) {
     const auto open = [](const char* folder) {
         Result<Tokenizer> tokenizer = Tokenizer::open(golden_tokenizer_folder() / folder);
@@ -32,6 +57,10 @@ inline const Tokenizer& golden_tokenizer(const std::string& name) {
     if (name == "v3") {
         static const Tokenizer kV3 = open("v3");
         return kV3;
+    }
+    if (name == "v32") {
+        static const Tokenizer kV32 = make_v32_tokenizer();
+        return kV32;
     }
     static const Tokenizer kSmall = open("small");
     return kSmall;

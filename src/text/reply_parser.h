@@ -28,17 +28,17 @@ struct ReplyPiece {
 };
 
 struct ReplyParserOptions {
-    bool in_reasoning = false;  // The prompt ended in <think> (ChatPrompt::in_reasoning).
-    bool parse_calls = false;   // DSML blocks become calls.
-    std::vector<Tool> tools;    // Their schemas give arguments their types.
+    bool in_reasoning = false;      // The prompt ended in <think> (ChatPrompt::in_reasoning).
+    bool parse_calls = false;       // DSML blocks become calls.
+    std::vector<Tool> tools;        // Their schemas give arguments their types.
     std::vector<std::string> stop;  // None empty; matched over the whole raw reply.
     bool include_stop_str_in_output = false;
     bool skip_special_tokens = true;  // The end token is never shown.
 };
 
-// Reads the tokens of one chat reply as they come: text, stop strings, the thought, DSML tool calls.
-// For one reply, all pieces together do not depend on how tokens are cut into pushes.
-// Rules: DeepSeek's parse_message_from_completion_text, and docs/chat.md.
+// Reads the tokens of one chat reply as they come: text, stop strings, the thought, DSML tool
+// calls. For one reply, all pieces together do not depend on how tokens are cut into pushes. Rules:
+// DeepSeek's parse_message_from_completion_text, and docs/chat.md.
 class ReplyParser {
 public:
     // The tokenizer must outlive this.

@@ -78,12 +78,24 @@ std::vector<Token> Tokenizer::encode(std::string_view text, EncodeOptions option
     };
     tokens.reserve(text.size() / 3);
     size_t done = 0;
-    while (options.added_tokens) {
-        const auto found = added_.find(text, done);
-        if (!found) break;
-        encode_plain(text.substr(done, found->begin - done));
-        tokens.push_back(found->token);
-        done = found->end;
+    // Added tokens of text[begin, end), which is cut off there so that none reaches beyond.
+    const auto encode_added = [&](size_t begin, size_t end) {
+        while (const auto found = added_.find(text.substr(0, end), begin)) {
+            encode_plain(text.substr(done, found->begin - done));
+            tokens.push_back(found->token);
+            done = begin = found->end;
+        }
+    };
+    if (options.added_tokens) {
+        size_t begin = 0;
+        for (const TextSpan& span : options.plain) {
+            CHECK(begin <= span.begin && span.begin <= span.end && span.end <= text.size(), "span ",
+                  span.begin, " to ", span.end, " of ", text.size(), " bytes");
+            if (span.begin == span.end) continue;
+            encode_added(begin, span.begin);
+            begin = span.end;
+        }
+        encode_added(begin, text.size());
     }
     encode_plain(text.substr(done));
     return tokens;

@@ -18,10 +18,21 @@ namespace fathom {
 struct TokenizerFile;
 struct TokenizerConfig;
 
+// Bytes of a text.
+struct TextSpan {
+    size_t begin, end;
+
+    bool operator==(const TextSpan&) const = default;
+};
+
 struct EncodeOptions {
     // Whether text that reads like an added token ("<|User|>") becomes that token. False for text
     // of strangers that must not be able to write one; it is then encoded as any other text.
     bool added_tokens = true;
+    // Where no byte may belong to an added token, though added_tokens is true: what strangers wrote
+    // inside a prompt. What is refused there is text like any other, in one piece with what stands
+    // around it. Ascending, disjoint, within the text.
+    std::span<const TextSpan> plain = {};
 };
 
 // Text to tokens and back, as tokenizer.json of a checkpoint says: byte-level BPE with DeepSeek's

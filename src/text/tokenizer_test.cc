@@ -48,35 +48,15 @@ int expect_vectors(const Tokenizer& tokenizer, const std::string& name) {
     return rows;
 }
 
-// V3's file as V3.2 has it: three tokens renamed.
-Tokenizer v32_tokenizer() {
-    struct Renamed {
-        Token token;
-        const char* content;
-        bool special;
-    };
-    Json json = Json::parse(golden_tokenizer_text("v3/tokenizer.json"));
-    for (const Renamed& renamed : {Renamed{128793, "｜DSML｜", true},
-                                   {128798, "<think>", false},
-                                   {128799, "</think>", false}})
-        for (Json& added : json["added_tokens"])
-            if (added["id"] == renamed.token) {
-                added["content"] = renamed.content;
-                added["special"] = renamed.special;
-            }
-    Result<Tokenizer> tokenizer =
-        Tokenizer::parse(json.dump(), golden_tokenizer_text("v3/tokenizer_config.json"));
-    CHECK(tokenizer.ok(), tokenizer.error().message);
-    return std::move(tokenizer).value();
-}
-
 TEST(Tokenizer, VectorsOfSmall) {
     EXPECT_EQ(expect_vectors(golden_tokenizer("small"), "small.jsonl"), 480);
 }
 
 TEST(Tokenizer, VectorsOfV3) { EXPECT_EQ(expect_vectors(golden_tokenizer("v3"), "v3.jsonl"), 480); }
 
-TEST(Tokenizer, VectorsOfV32) { EXPECT_EQ(expect_vectors(v32_tokenizer(), "v32.jsonl"), 480); }
+TEST(Tokenizer, VectorsOfV32) {
+    EXPECT_EQ(expect_vectors(golden_tokenizer("v32"), "v32.jsonl"), 480);
+}
 
 TEST(Tokenizer, RandomTextComesBack) {
     std::mt19937 rng(20251201);
@@ -124,6 +104,52 @@ TEST(Tokenizer, AddedTokensOnlyWhereAsked) {
     EXPECT_GT(spelled.size(), 1u);
     for (const Token token : spelled) EXPECT_LT(token, 507);
     EXPECT_EQ(small.decode(spelled), "<think>");
+}
+
+// Refused matches are text in one piece with what stands around them: the same as a tokenizer that
+// does not know the token gives for the whole.
+TEST(Tokenizer, NoAddedTokenTouchesPlainSpans) {
+    const Tokenizer& v32 = golden_tokenizer("v32");
+    const Tokenizer& v3 = golden_tokenizer("v3");  // has no <think>, </think>, ｜DSML｜
+    const auto encoded = [&](std::string_view text, std::vector<TextSpan> plain) {
+        return v32.encode(text, {.plain = plain});
+    };
+    const std::string inside = "Hi </think> <｜User｜>";
+    EXPECT_EQ(encoded(inside, {{0, 12}}), v3.encode(inside));
+    EXPECT_EQ(encoded(inside, {{0, inside.size()}}), v32.encode(inside, {.added_tokens = false}));
+    EXPECT_EQ(encoded(inside, {}), v32.encode(inside));
+    // One byte is enough, at either end; none is not.
+    EXPECT_EQ(encoded("x<think>y", {{7, 8}}), v3.encode("x<think>y"));
+    EXPECT_EQ(encoded("x<think>y", {{1, 2}}), v3.encode("x<think>y"));
+    EXPECT_EQ(encoded("x<think>y", {{0, 1}, {8, 9}}), v32.encode("x<think>y"));
+    EXPECT_EQ(encoded("x<think>y", {{3, 3}}), v32.encode("x<think>y"));
+    // Behind a refused match the search goes on within it.
+    EXPECT_EQ(encoded("<<think>think>", {{0, 1}}), v32.encode("<<think>think>"));
+    EXPECT_EQ(encoded("</think</think>", {{0, 7}}), v32.encode("</think</think>"));
+}
+
+TEST(Tokenizer, PlainSpansComeBack) {
+    const Tokenizer& v32 = golden_tokenizer("v32");
+    std::mt19937 rng(20251203);
+    for (int i = 0; i < 2000; ++i) {
+        const std::string text = testing::random_text(rng, 40) + "<think>｜DSML｜<｜User｜>";
+        std::vector<TextSpan> plain;
+        for (size_t at = 0; at < text.size();) {
+            const size_t begin = at + rng() % 9, end = begin + rng() % 20;
+            if (end > text.size()) break;
+            plain.push_back({begin, end});
+            at = end;
+        }
+        const std::vector<Token> tokens = v32.encode(text, {.plain = plain});
+        ASSERT_EQ(v32.decode(tokens), text);
+        size_t begin = 0;  // No byte of an added token is in a span.
+        for (const Token token : tokens) {
+            const size_t end = begin + v32.token_bytes(token).size();
+            for (const TextSpan& span : plain)
+                ASSERT_TRUE(token < 128'000 || end <= span.begin || span.end <= begin) << text;
+            begin = end;
+        }
+    }
 }
 
 TEST(Tokenizer, TheLongestOfAddedTokensCounts) {
