@@ -3,33 +3,13 @@
 #include <charconv>
 #include <cmath>
 #include <limits>
-#include <nlohmann/json.hpp>
+
+#include "text/json_value.h"
 
 namespace fathom::api {
 namespace {
 
-using Json = nlohmann::json;
-
-constexpr int kDepthMax = 128;  // nlohmann recurses when it frees and prints.
-
-bool too_deep(std::string_view text) {
-    int depth = 0;
-    bool in_string = false;
-    for (size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (in_string) {
-            if (c == '\\') ++i;
-            if (c == '"') in_string = false;
-        } else if (c == '"') {
-            in_string = true;
-        } else if (c == '{' || c == '[') {
-            if (++depth > kDepthMax) return true;
-        } else if (c == '}' || c == ']') {
-            --depth;
-        }
-    }
-    return false;
-}
+constexpr int kDepthMax = 128;  // JsonValue is freed and printed by recursion.
 
 RequestError schema_error(const std::string& where, const char* type, const std::string& what) {
     return {.message = str("[{'type': '", type, "', 'loc': ('body', '", where, "'), 'msg': '", what,
@@ -56,22 +36,16 @@ std::optional<T> parse_number(std::string_view text) {
     return value;
 }
 
-std::optional<int64_t> to_integer(const Json& value) {
-    if (value.is_boolean()) return value.get<bool>() ? 1 : 0;
-    if (value.is_number_unsigned()) {
-        const auto wide = value.get<uint64_t>();
-        if (wide > static_cast<uint64_t>(std::numeric_limits<int64_t>::max())) return std::nullopt;
-        return static_cast<int64_t>(wide);
+std::optional<int64_t> to_integer(const JsonValue& value) {
+    if (const bool* boolean = value.boolean()) return *boolean ? 1 : 0;
+    if (const int64_t* integer = value.integer()) return *integer;
+    if (const double* real = value.real()) {
+        if (*real != std::trunc(*real) || std::abs(*real) >= 0x1p63) return std::nullopt;
+        return static_cast<int64_t>(*real);
     }
-    if (value.is_number_integer()) return value.get<int64_t>();
-    if (value.is_number_float()) {
-        const auto real = value.get<double>();
-        if (real != std::trunc(real) || std::abs(real) >= 0x1p63) return std::nullopt;
-        return static_cast<int64_t>(real);
-    }
-    if (!value.is_string()) return std::nullopt;
-    std::string_view text = value.get_ref<const std::string&>();
-    text = trimmed(text);
+    const std::string* string = value.string();
+    if (string == nullptr) return std::nullopt;
+    std::string_view text = trimmed(*string);
     if (const size_t point = text.find('.'); point != text.npos && point > 0 &&
                                              point + 1 < text.size() &&
                                              text.find_first_not_of('0', point + 1) == text.npos)
@@ -79,23 +53,23 @@ std::optional<int64_t> to_integer(const Json& value) {
     return parse_number<int64_t>(text);
 }
 
-std::optional<double> to_number(const Json& value) {
+std::optional<double> to_number(const JsonValue& value) {
     std::optional<double> real;
-    if (value.is_boolean()) real = value.get<bool>() ? 1.0 : 0.0;
-    if (value.is_number()) real = value.get<double>();
-    if (value.is_string()) real = parse_number<double>(value.get_ref<const std::string&>());
+    if (const bool* boolean = value.boolean()) real = *boolean ? 1.0 : 0.0;
+    if (value.is_number()) real = value.number();
+    if (const std::string* text = value.string()) real = parse_number<double>(*text);
     return real && std::isfinite(*real) ? real : std::nullopt;
 }
 
-std::optional<bool> to_boolean(const Json& value) {
-    if (value.is_boolean()) return value.get<bool>();
+std::optional<bool> to_boolean(const JsonValue& value) {
+    if (const bool* boolean = value.boolean()) return *boolean;
     if (value.is_number()) {
-        const auto real = value.get<double>();
+        const double real = value.number();
         if (real == 0 || real == 1) return real == 1;
         return std::nullopt;
     }
-    if (!value.is_string()) return std::nullopt;
-    std::string text = value.get<std::string>();
+    if (value.string() == nullptr) return std::nullopt;
+    std::string text = *value.string();
     for (char& c : text)
         if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
     for (const char* yes : {"true", "1", "on", "t", "y", "yes"})
@@ -108,33 +82,37 @@ std::optional<bool> to_boolean(const Json& value) {
 }  // namespace
 
 struct BodyReader::Impl {
-    Json json;
-    std::string prefix;  // Of the names in errors: "stream_options.".
+    JsonValue owned;                    // Of the outermost reader.
+    const JsonValue* object = nullptr;  // Null when there is no object to read.
+    std::string prefix;                 // Of the names in errors: "stream_options.".
     std::optional<RequestError> error;
 
     // Null when there is nothing to read.
-    const Json* find(const char* field) const {
-        if (error || !json.is_object()) return nullptr;
-        const auto found = json.find(field);
-        return found == json.end() || found->is_null() ? nullptr : &*found;
+    const JsonValue* find(const char* field) const {
+        if (error || object == nullptr) return nullptr;
+        const JsonValue* found = object->find(field);
+        return found == nullptr || found->is_null() ? nullptr : found;
     }
 
     void fail(const std::string& field, const char* type, const std::string& what) {
         if (!error) error = schema_error(prefix + field, type, what);
     }
 
-    std::optional<std::vector<Token>> to_tokens(const Json& list, const std::string& field);
+    std::optional<std::vector<Token>> to_tokens(const JsonValue& list, const std::string& field);
+    std::unique_ptr<Impl> inner(const JsonValue& value, const std::string& place) const {
+        return std::make_unique<Impl>(Impl{.object = &value, .prefix = prefix + place + "."});
+    }
 };
 
-std::optional<std::vector<Token>> BodyReader::Impl::to_tokens(const Json& list,
+std::optional<std::vector<Token>> BodyReader::Impl::to_tokens(const JsonValue& list,
                                                               const std::string& field) {
-    if (!list.is_array()) {
+    if (list.array() == nullptr) {
         fail(field, "list_type", "Input should be a valid list of token ids");
         return std::nullopt;
     }
     std::vector<Token> tokens;
-    tokens.reserve(list.size());
-    for (const Json& element : list) {
+    tokens.reserve(list.array()->size());
+    for (const JsonValue& element : *list.array()) {
         const std::optional<int64_t> id = to_integer(element);
         if (!id) {
             fail(field, "int_type", "Input should be a list of valid integers");
@@ -157,20 +135,14 @@ BodyReader::BodyReader(std::string_view text) : impl_(std::make_unique<Impl>()) 
             .message = str("[{'type': '", type, "', 'loc': ('body',), 'msg': '", what, "'}]"),
             .type = "Bad Request"};
     };
-    if (too_deep(text)) {
-        refuse("json_invalid",
-               str("JSON decode error: nested more than ", kDepthMax, " levels deep"));
-        return;
-    }
-    try {
-        impl_->json = Json::parse(text);
-        if (!impl_->json.is_object())
-            refuse("model_attributes_type",
-                   "Input should be a valid dictionary: {\"prompt\": ...}");
-    } catch (const Json::parse_error& error) {
-        refuse("json_invalid", str("JSON decode error at byte ", error.byte));
-    } catch (const Json::exception&) {
-        refuse("json_invalid", "JSON decode error: a number is too large");
+    Result<JsonValue> parsed = JsonValue::parse(text, kDepthMax);
+    if (!parsed.ok()) {
+        refuse("json_invalid", parsed.error().message);
+    } else if (parsed.value().object() == nullptr) {
+        refuse("model_attributes_type", "Input should be a valid dictionary: {\"prompt\": ...}");
+    } else {
+        impl_->owned = std::move(parsed).value();
+        impl_->object = &impl_->owned;
     }
 }
 
@@ -181,16 +153,17 @@ BodyReader::~BodyReader() = default;
 bool BodyReader::has(const char* field) const { return impl_->find(field) != nullptr; }
 
 bool BodyReader::is_off(const char* field) const {
-    const Json* value = impl_->find(field);
+    const JsonValue* value = impl_->find(field);
     if (value == nullptr) return true;
-    if (value->is_boolean()) return !value->get<bool>();
-    if (value->is_number()) return value->get<double>() == 0;
-    if (value->is_string()) return value->get_ref<const std::string&>().empty();
-    return value->empty();
+    if (const bool* boolean = value->boolean()) return !*boolean;
+    if (value->is_number()) return value->number() == 0;
+    if (value->string() != nullptr) return value->string()->empty();
+    if (value->array() != nullptr) return value->array()->empty();
+    return value->object()->empty();
 }
 
 std::optional<int64_t> BodyReader::integer(const char* field) {
-    const Json* value = impl_->find(field);
+    const JsonValue* value = impl_->find(field);
     if (value == nullptr) return std::nullopt;
     const std::optional<int64_t> result = to_integer(*value);
     if (!result) impl_->fail(field, "int_type", "Input should be a valid integer");
@@ -198,7 +171,7 @@ std::optional<int64_t> BodyReader::integer(const char* field) {
 }
 
 std::optional<double> BodyReader::number(const char* field) {
-    const Json* value = impl_->find(field);
+    const JsonValue* value = impl_->find(field);
     if (value == nullptr) return std::nullopt;
     const std::optional<double> result = to_number(*value);
     if (!result) impl_->fail(field, "float_type", "Input should be a valid finite number");
@@ -206,7 +179,7 @@ std::optional<double> BodyReader::number(const char* field) {
 }
 
 std::optional<bool> BodyReader::boolean(const char* field) {
-    const Json* value = impl_->find(field);
+    const JsonValue* value = impl_->find(field);
     if (value == nullptr) return std::nullopt;
     const std::optional<bool> result = to_boolean(*value);
     if (!result) impl_->fail(field, "bool_type", "Input should be a valid boolean");
@@ -214,75 +187,141 @@ std::optional<bool> BodyReader::boolean(const char* field) {
 }
 
 std::optional<std::string> BodyReader::string(const char* field) {
-    const Json* value = impl_->find(field);
+    const JsonValue* value = impl_->find(field);
     if (value == nullptr) return std::nullopt;
-    if (value->is_string()) return value->get<std::string>();
+    if (value->string() != nullptr) return *value->string();
     impl_->fail(field, "string_type", "Input should be a valid string");
     return std::nullopt;
 }
 
-std::optional<std::vector<std::string>> BodyReader::strings(const char* field) {
-    const Json* value = impl_->find(field);
+bool BodyReader::is_string(const char* field) const {
+    const JsonValue* value = impl_->find(field);
+    return value != nullptr && value->string() != nullptr;
+}
+
+bool BodyReader::is_array(const char* field) const {
+    const JsonValue* value = impl_->find(field);
+    return value != nullptr && value->array() != nullptr;
+}
+
+bool BodyReader::is_object(const char* field) const {
+    const JsonValue* value = impl_->find(field);
+    return value != nullptr && value->object() != nullptr;
+}
+
+std::optional<std::string> BodyReader::json(const char* field) const {
+    const JsonValue* value = impl_->find(field);
     if (value == nullptr) return std::nullopt;
-    if (value->is_string()) return std::vector{value->get<std::string>()};
+    return value->dump();
+}
+
+std::optional<std::vector<std::string>> BodyReader::strings(const char* field, bool drop_nulls) {
+    const JsonValue* value = impl_->find(field);
+    if (value == nullptr) return std::nullopt;
+    if (value->string() != nullptr) return std::vector{*value->string()};
     std::vector<std::string> list;
-    bool good = value->is_array();
+    bool good = value->array() != nullptr;
     if (good)
-        for (const Json& element : *value)
-            if (good = good && element.is_string(); good) list.push_back(element);
+        for (const JsonValue& element : *value->array()) {
+            if (drop_nulls && element.is_null()) continue;
+            if (good = good && element.string() != nullptr; good) list.push_back(*element.string());
+        }
     if (good) return list;
     impl_->fail(field, "string_type", "Input should be a valid string or a list of strings");
     return std::nullopt;
 }
 
 std::optional<std::vector<Token>> BodyReader::tokens(const char* field) {
-    const Json* value = impl_->find(field);
+    const JsonValue* value = impl_->find(field);
     if (value == nullptr) return std::nullopt;
     return impl_->to_tokens(*value, field);
 }
 
 std::optional<std::vector<Prompt>> BodyReader::prompts(const char* field) {
-    const Json* value = impl_->find(field);
+    const JsonValue* value = impl_->find(field);
     if (value == nullptr) return std::nullopt;
     std::vector<Prompt> list;
+    const JsonValue::Array* elements = value->array();
     const bool of_texts =
-        value->is_string() || (value->is_array() && !value->empty() && value->front().is_string());
+        value->string() != nullptr ||
+        (elements != nullptr && !elements->empty() && elements->front().string() != nullptr);
     if (of_texts) {
         std::optional<std::vector<std::string>> texts = strings(field);
         if (!texts) return std::nullopt;
         for (std::string& text : *texts) list.emplace_back(std::move(text));
         return list;
     }
-    if (!value->is_array()) {
+    if (elements == nullptr) {
         impl_->fail(field, "prompt_type",
                     "Input should be a string, a list of strings, or lists of token ids");
         return std::nullopt;
     }
-    const auto add = [&](const Json& ids) {
+    const auto add = [&](const JsonValue& ids) {
         std::optional<std::vector<Token>> tokens = impl_->to_tokens(ids, field);
         if (tokens) list.emplace_back(*std::move(tokens));
         return tokens.has_value();
     };
-    if (value->empty()) return list;
-    if (!value->front().is_array())
+    if (elements->empty()) return list;
+    if (elements->front().array() == nullptr)
         return add(*value) ? std::optional(std::move(list)) : std::nullopt;
-    for (const Json& ids : *value)
+    for (const JsonValue& ids : *elements)
         if (!add(ids)) return std::nullopt;
     return list;
 }
 
 std::optional<BodyReader> BodyReader::object(const char* field) {
-    const Json* value = impl_->find(field);
+    const JsonValue* value = impl_->find(field);
     if (value == nullptr) return std::nullopt;
-    if (!value->is_object()) {
+    if (value->object() == nullptr) {
         impl_->fail(field, "dict_type", "Input should be a valid dictionary");
         return std::nullopt;
     }
-    auto inner = std::make_unique<Impl>();
-    inner->json = *value;
-    inner->prefix = impl_->prefix + field + ".";
-    return BodyReader(std::move(inner));
+    return BodyReader(impl_->inner(*value, field));
 }
+
+std::optional<std::vector<BodyReader>> BodyReader::objects(const char* field) {
+    const JsonValue* value = impl_->find(field);
+    if (value == nullptr) return std::nullopt;
+    if (value->array() == nullptr) {
+        impl_->fail(field, "list_type", "Input should be a valid list");
+        return std::nullopt;
+    }
+    std::vector<BodyReader> list;
+    for (const JsonValue& element : *value->array()) {
+        const std::string place = str(field, ".", list.size());
+        if (element.object() == nullptr) {
+            impl_->fail(place, "dict_type", "Input should be a valid dictionary");
+            return std::nullopt;
+        }
+        list.push_back(BodyReader(impl_->inner(element, place)));
+    }
+    return list;
+}
+
+std::vector<std::string> BodyReader::fields() const {
+    std::vector<std::string> names;
+    if (impl_->object != nullptr)
+        for (const JsonValue::Member& member : *impl_->object->object())
+            names.push_back(member.key);
+    return names;
+}
+
+std::string BodyReader::json() const {
+    return impl_->object == nullptr ? "null" : impl_->object->dump();
+}
+
+std::string BodyReader::json_without_nulls() const {
+    std::string out = "{";
+    if (impl_->object != nullptr)
+        for (const auto& [key, value] : *impl_->object->object()) {
+            if (value.is_null()) continue;
+            if (out.size() > 1) out += ',';
+            out += str(json_quoted(key), ":", value.dump());
+        }
+    return out += '}';
+}
+
+const std::string& BodyReader::prefix() const { return impl_->prefix; }
 
 const std::optional<RequestError>& BodyReader::error() const { return impl_->error; }
 

@@ -97,27 +97,40 @@ const Rule kRules[] = {
     {"'suffix':'x'", "suffix", "suffix is not currently supported; leave it out"},
     {"'cache_salt':''", "cache_salt",
      "Parameter 'cache_salt' must be a non-empty string if provided."},
-    {"'logprobs':0", "logprobs", "`logprobs` is not built yet; leave it out"},
-    {"'prompt_logprobs':1", "prompt_logprobs", "`prompt_logprobs` is not built yet; leave it out"},
-    {"'echo':true", "echo", "`echo` is not built yet; leave it out"},
-    {"'logit_bias':{'1':2}", "logit_bias", "`logit_bias` is not built yet; leave it out"},
-    {"'allowed_token_ids':[]", "allowed_token_ids",
-     "`allowed_token_ids` is not built yet; leave it out"},
-    {"'bad_words':['a']", "bad_words", "`bad_words` is not built yet; leave it out"},
-    {"'response_format':{'type':'json_object'}", "response_format",
-     "`response_format` is not built yet; leave it out"},
-    {"'structured_outputs':{}", "structured_outputs",
-     "`structured_outputs` is not built yet; leave it out"},
-    {"'guided_json':{}", "guided_json", "`guided_json` is not built yet; leave it out"},
-    {"'guided_regex':'a'", "guided_regex", "`guided_regex` is not built yet; leave it out"},
-    {"'guided_choice':['a']", "guided_choice", "`guided_choice` is not built yet; leave it out"},
-    {"'guided_grammar':'a'", "guided_grammar", "`guided_grammar` is not built yet; leave it out"},
+    {"'logprobs':21", "logprobs",
+     "Requested sample logprobs of 21, which is greater than max allowed: 20"},
+    {"'logprobs':-2", "logprobs", "`logprobs` must be a positive value."},
+    {"'logprobs':-1", "logprobs",
+     "Requested all sample logprobs, which needs --max-logprobs -1; max allowed: 20"},
+    {"'prompt_logprobs':21", "prompt_logprobs",
+     "Requested prompt logprobs of 21, which is greater than max allowed: 20"},
+    {"'stream':true,'prompt_logprobs':1", "prompt_logprobs",
+     "`prompt_logprobs` are not available when `stream=True`."},
+    {"'echo':true,'max_tokens':-1", "max_tokens", "max_tokens must be at least 0, got -1."},
+    {"'logit_bias':{'x':2}", "logit_bias",
+     "logit_bias has the key \"x\"; keys are token ids of the vocabulary"},
+    {"'logit_bias':{'-1':2}", "logit_bias",
+     "logit_bias has the key \"-1\"; keys are token ids of the vocabulary"},
+    {"'allowed_token_ids':[]", "allowed_token_ids", "allowed_token_ids is not None and empty!"},
+    {"'bad_words':['a','']", "bad_words", "bad_words cannot contain an empty string"},
+    {"'response_format':{'type':'json_schema'}", "response_format",
+     "When response_format type is 'json_schema', the 'json_schema' field must be provided."},
+    {"'response_format':{'type':'xml'}", "response_format",
+     "response_format type \"xml\" is unknown; use \"text\", \"json_object\" or "
+     "\"json_schema\""},
+    {"'structured_outputs':{'json':{},'regex':'a'}", "structured_outputs",
+     "You can only use one kind of structured output, got 2: json, regex, choice, grammar or "
+     "json_object"},
+    {"'structured_outputs':{'choice':[]}", "choice",
+     "the list of choices is empty; name at least one"},
+    {"'guided_regex':'a','structured_outputs':{'json':{}}", "guided_*",
+     "only one of response_format, structured_outputs and guided_* can be used"},
     {"'use_beam_search':true", "use_beam_search",
-     "`use_beam_search` is not built yet; leave it out"},
-    {"'best_of':2", "best_of", "`best_of` is not built yet; leave it out"},
+     "use_beam_search is not supported; leave it out or set it to false"},
+    {"'best_of':2", "best_of", "best_of must be 1; ask for several choices with n"},
     {"'prompt_embeds':'AA=='", "prompt_embeds", "`prompt_embeds` is not built yet; leave it out"},
-    {"'return_tokens_as_token_ids':true", "return_tokens_as_token_ids",
-     "`return_tokens_as_token_ids` is not built yet; leave it out"},
+    {"'prompt':['a','b','c'],'n':8192", "prompt",
+     "prompts times n must be at most 16384, got 24576; send several requests"},
 };
 INSTANTIATE_TEST_SUITE_P(CompletionRequest, Rules, ::testing::ValuesIn(kRules));
 
@@ -212,7 +225,7 @@ TEST(CompletionRequest, NullIsTheDefaultAndUnknownFieldsAreIgnored) {
                               "bad_words",
                               "structured_outputs"})
         fields += str(",\"", field, "\":null");
-    const Parsed parsed = parse_completion_request(fields + "}", defaults);
+    const Parsed parsed = parse_completion_request(fields + "}", {.defaults = defaults});
     const auto* r = std::get_if<CompletionRequest>(&parsed);
     ASSERT_NE(r, nullptr) << std::get<RequestError>(parsed).message;
     EXPECT_EQ(r->max_tokens, 16);
@@ -257,6 +270,69 @@ TEST(CompletionRequest, StreamOptions) {
                      .continuous_usage_stats);
 }
 
+TEST(CompletionRequest, Logprobs) {
+    const CompletionRequest r = good("'logprobs':5,'prompt_logprobs':0,'echo':true,'max_tokens':0");
+    EXPECT_EQ(r.logprobs, 5);
+    EXPECT_EQ(r.prompt_logprobs, 0);
+    EXPECT_TRUE(r.echo);
+    EXPECT_EQ(r.max_tokens, 0);
+    EXPECT_EQ(good("'logprobs':0").logprobs, 0);
+    EXPECT_EQ(good("").logprobs, std::nullopt);
+    EXPECT_FALSE(good("").return_tokens_as_token_ids);
+    const Parsed all = parse_completion_request(with("'logprobs':-1,'prompt_logprobs':999"),
+                                                {.max_logprobs = -1, .tokens_as_ids = true});
+    ASSERT_TRUE(std::holds_alternative<CompletionRequest>(all));
+    EXPECT_EQ(std::get<CompletionRequest>(all).logprobs, -1);
+    EXPECT_TRUE(std::get<CompletionRequest>(all).return_tokens_as_token_ids);
+}
+
+TEST(CompletionRequest, WhatMayBeDrawn) {
+    const CompletionRequest r = good(
+        "'logit_bias':{'7':1.5,'8':-900,'9':'200'},'allowed_token_ids':[7,'8'],'bad_words':'no'");
+    EXPECT_EQ(r.logit_bias, (std::vector<std::pair<Token, double>>{{7, 1.5}, {8, -100}, {9, 100}}));
+    EXPECT_EQ(r.allowed_token_ids, (std::vector<Token>{7, 8}));
+    EXPECT_EQ(r.bad_words, std::vector<std::string>{"no"});
+    EXPECT_EQ(check_vocabulary(r, 10), std::nullopt);
+    EXPECT_EQ(check_vocabulary(r, 9)->message,
+              "token_id(s) [9] in logit_bias contain out-of-vocab token ids. Vocabulary size: 9");
+    EXPECT_EQ(check_vocabulary(good("'allowed_token_ids':[3]"), 3)->param, "allowed_token_ids");
+    EXPECT_EQ(good("'logit_bias':{}").allowed_token_ids, std::nullopt);
+}
+
+TEST(CompletionRequest, WhatTheTextMustBe) {
+    using Kind = GrammarSpec::Kind;
+    const auto is = [](const std::string& fields, Kind kind, const std::string& text) {
+        const std::optional<GrammarSpec> spec = good(fields).grammar;
+        return spec && spec->kind == kind && spec->text == text;
+    };
+    const std::string schema = R"({"z":1,"a":{"$ref":"#/x"}})";
+    EXPECT_TRUE(is("'response_format':{'type':'json_object'}", Kind::json_object, ""));
+    EXPECT_TRUE(
+        is("'response_format':{'type':'json_schema','json_schema':{'name':'n','strict':"
+           "true,'schema':" +
+               schema + "}}",
+           Kind::json_schema, schema));
+    EXPECT_TRUE(is("'structured_outputs':{'json':" + schema + "}", Kind::json_schema, schema));
+    EXPECT_TRUE(is("'guided_json':'{}'", Kind::json_schema, "{}"));
+    EXPECT_TRUE(is("'structured_outputs':{'regex':'a+'}", Kind::regex, "a+"));
+    EXPECT_TRUE(is("'guided_grammar':'root ::= x'", Kind::ebnf, "root ::= x"));
+    EXPECT_TRUE(is("'structured_outputs':{'json_object':true}", Kind::json_object, ""));
+    EXPECT_EQ(good("'guided_choice':['a','b']").grammar->choices,
+              (std::vector<std::string>{"a", "b"}));
+    EXPECT_FALSE(good("'response_format':{'type':'text'},'structured_outputs':{}").grammar);
+}
+
+TEST(CompletionRequest, OnlyAStopListMayHoldNulls) {
+    EXPECT_EQ(good("'stop':[null,'a',null]").stop, std::vector<std::string>{"a"});
+    EXPECT_EQ(bad("'bad_words':['a',null]").param, "bad_words");
+}
+
+TEST(CompletionRequest, UsageCanBeForced) {
+    const Parsed parsed = parse_completion_request(with("'stream':true"), {.force_usage = true});
+    EXPECT_TRUE(std::get<CompletionRequest>(parsed).include_usage);
+    EXPECT_TRUE(std::get<CompletionRequest>(parsed).continuous_usage_stats);
+}
+
 TEST(CompletionRequest, BrokenBodies) {
     for (const char* body : {"", "{", "nonsense", "{\"prompt\":\"a\",}", "{\"prompt\":\"\xff\"}",
                              "{\"prompt\":\"\\ud800\"}", "{\"temperature\":1e400}",
@@ -277,9 +353,9 @@ TEST(CompletionRequest, BrokenBodies) {
 }
 
 TEST(CompletionRequest, ChecksThatNeedTheModel) {
-    EXPECT_EQ(check_vocabulary({0, 9}, 10), std::nullopt);
-    EXPECT_EQ(check_vocabulary({0, 10}, 10)->message, "Token id 10 is out of vocabulary");
-    EXPECT_EQ(check_vocabulary({}, 10)->message, "The decoder prompt cannot be empty");
+    EXPECT_EQ(check_prompt({0, 9}, 10), std::nullopt);
+    EXPECT_EQ(check_prompt({0, 10}, 10)->message, "Token id 10 is out of vocabulary");
+    EXPECT_EQ(check_prompt({}, 10)->message, "The decoder prompt cannot be empty");
     EXPECT_EQ(check_length(90, 10, 100), std::nullopt);
     EXPECT_EQ(
         check_length(91, 10, 100)->message,

@@ -2,6 +2,7 @@
 
 #include "api/json_text.h"
 #include "base/check.h"
+#include "text/json_value.h"
 
 namespace fathom::api {
 namespace {
@@ -17,33 +18,27 @@ std::string ids_json(const std::optional<std::vector<Token>>& ids) {
 }
 
 std::string stop_reason_json(const CompletionChoice& choice) {
-    if (const auto* text = std::get_if<std::string>(&choice.stop_reason)) return quoted(*text);
+    if (const auto* text = std::get_if<std::string>(&choice.stop_reason)) return json_quoted(*text);
     if (const auto* id = std::get_if<Token>(&choice.stop_reason)) return std::to_string(*id);
     return "null";
 }
 
+std::string logprobs_json(const CompletionChoice& choice) {
+    if (!choice.logprobs) return "null";
+    return completion_logprobs_json(*choice.logprobs, choice.text_offset);
+}
+
 // The fields that answers and chunks begin with.
 std::string choice_begin(const CompletionChoice& choice) {
-    return str(R"({"index":)", choice.index, R"(,"text":)", quoted(choice.text),
-               R"(,"logprobs":null,"finish_reason":)",
-               choice.finish_reason.empty() ? "null" : quoted(choice.finish_reason),
+    return str(R"({"index":)", choice.index, R"(,"text":)", json_quoted(choice.text),
+               R"(,"logprobs":)", logprobs_json(choice), R"(,"finish_reason":)",
+               choice.finish_reason.empty() ? "null" : json_quoted(choice.finish_reason),
                R"(,"stop_reason":)", stop_reason_json(choice));
 }
 
 std::string head_json(const CompletionHead& head) {
-    return str(R"({"id":)", quoted(head.id), R"(,"object":"text_completion","created":)",
-               head.created, R"(,"model":)", quoted(head.model), R"(,"choices":[)");
-}
-
-std::string usage_json(const Usage& usage, bool details_always) {
-    std::string out = str(R"({"prompt_tokens":)", usage.prompt_tokens, R"(,"total_tokens":)",
-                          usage.prompt_tokens + usage.completion_tokens, R"(,"completion_tokens":)",
-                          usage.completion_tokens);
-    if (usage.cached_tokens)
-        out += str(R"(,"prompt_tokens_details":{"cached_tokens":)", *usage.cached_tokens, "}");
-    else if (details_always)
-        out += R"(,"prompt_tokens_details":null)";
-    return out += '}';
+    return str(R"({"id":)", json_quoted(head.id), R"(,"object":"text_completion","created":)",
+               head.created, R"(,"model":)", json_quoted(head.model), R"(,"choices":[)");
 }
 
 }  // namespace
@@ -54,9 +49,9 @@ std::string completion_json(const CompletionHead& head,
     for (const CompletionChoice& choice : choices) {
         if (&choice != &choices.front()) out += ',';
         out += choice_begin(choice);
-        out += str(R"(,"token_ids":)", ids_json(choice.token_ids),
-                   R"(,"prompt_logprobs":null,"prompt_token_ids":)",
-                   ids_json(choice.prompt_token_ids), "}");
+        out += str(R"(,"token_ids":)", ids_json(choice.token_ids), R"(,"prompt_logprobs":)",
+                   choice.prompt_logprobs ? prompt_logprobs_json(*choice.prompt_logprobs) : "null",
+                   R"(,"prompt_token_ids":)", ids_json(choice.prompt_token_ids), "}");
     }
     return out += str(R"(],"service_tier":null,"system_fingerprint":null,"usage":)",
                       usage_json(usage, true), R"(,"kv_transfer_params":null})");

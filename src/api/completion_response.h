@@ -7,15 +7,11 @@
 #include <variant>
 #include <vector>
 
+#include "api/logprobs.h"
+#include "api/usage.h"
 #include "base/token.h"
 
 namespace fathom::api {
-
-struct Usage {
-    int64_t prompt_tokens = 0;  // Each prompt once, whatever n.
-    int64_t completion_tokens = 0;
-    std::optional<int64_t> cached_tokens;  // Written only when set.
-};
 
 // What all pieces of one answer share.
 struct CompletionHead {
@@ -32,6 +28,10 @@ struct CompletionChoice {
     std::variant<std::monostate, std::string, Token> stop_reason;  // The stop string or token.
     // With return_token_ids; of a stream: prompt_token_ids with the first chunk of a choice only.
     std::optional<std::vector<Token>> token_ids, prompt_token_ids;
+    // Where asked for: of this text (the prompt's first, with echo), which begins `text_offset`
+    // characters after the beginning of the choice; and of the prompt's tokens.
+    std::optional<std::vector<LogprobRow>> logprobs, prompt_logprobs;
+    int64_t text_offset = 0;
 };
 
 // The whole answer, null fields written. Source: vLLM's CompletionResponse (0.13).

@@ -5,6 +5,7 @@
 #include "api/error.h"
 #include "api/json_text.h"
 #include "api/models.h"
+#include "text/json_value.h"
 
 namespace fathom::api {
 namespace {
@@ -59,11 +60,11 @@ TEST(CompletionResponse, Chunks) {
 }
 
 TEST(JsonText, Strings) {
-    EXPECT_EQ(quoted("a\"b\\c/\n\t\r\b\f\x01\x1f\x7f"),
+    EXPECT_EQ(json_quoted("a\"b\\c/\n\t\r\b\f\x01\x1f\x7f"),
               "\"a\\\"b\\\\c/\\n\\t\\r\\b\\f\\u0001\\u001f\x7f\"");
-    EXPECT_EQ(quoted("é 漢 😀"), "\"é 漢 😀\"");
-    EXPECT_EQ(quoted("a\xff z"), "\"a\xef\xbf\xbd z\"");
-    EXPECT_EQ(quoted(std::string_view("\0", 1)), "\"\\u0000\"");
+    EXPECT_EQ(json_quoted("é 漢 😀"), "\"é 漢 😀\"");
+    EXPECT_EQ(json_quoted("a\xff z"), "\"a\xef\xbf\xbd z\"");
+    EXPECT_EQ(json_quoted(std::string_view("\0", 1)), "\"\\u0000\"");
     EXPECT_EQ(quoted_or_null(std::nullopt), "null");
     EXPECT_EQ(quoted_or_null(""), "\"\"");
 }

@@ -3,13 +3,15 @@
 #include <algorithm>
 
 #include "api/json_text.h"
+#include "text/json_value.h"
 
 namespace fathom::api {
 
 std::string to_json(const RequestError& error) {
-    return str(R"({"error":{"message":)", quoted(error.message), R"(,"type":)", quoted(error.type),
-               R"(,"param":)", error.param.empty() ? "null" : quoted(error.param), R"(,"code":)",
-               error.status, "}}");
+    return str(R"({"error":{"message":)", json_quoted(error.message), R"(,"type":)",
+               json_quoted(error.type), R"(,"param":)",
+               error.param.empty() ? "null" : json_quoted(error.param), R"(,"code":)", error.status,
+               "}}");
 }
 
 RequestError error_of_status(int status, std::string_view message) {

@@ -9,9 +9,6 @@ namespace fathom::api {
 // Compact JSON, written piece by piece: no blanks, raw UTF-8. What is written a hundred thousand
 // times a second needs no tree of values.
 
-// `text` in quotes. Invalid UTF-8 becomes U+FFFD.
-std::string quoted(std::string_view text);
-
 // Quoted, or null.
 std::string quoted_or_null(const std::optional<std::string>& text);
 

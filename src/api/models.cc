@@ -4,6 +4,7 @@
 
 #include "api/json_text.h"
 #include "base/check.h"
+#include "text/json_value.h"
 
 namespace fathom::api {
 
@@ -12,8 +13,8 @@ std::string to_json(const ModelList& models) {
     for (const std::string& name : models.names) {
         if (!cards.empty()) cards += ',';
         const size_t tag = std::hash<std::string>()(name);  // The same at every call.
-        cards += str(R"({"id":)", quoted(name), R"(,"object":"model","created":)", models.created,
-                     R"(,"owned_by":"fathom","root":)", quoted(models.root),
+        cards += str(R"({"id":)", json_quoted(name), R"(,"object":"model","created":)",
+                     models.created, R"(,"owned_by":"fathom","root":)", json_quoted(models.root),
                      R"(,"parent":null,"max_model_len":)", models.max_model_len,
                      R"(,"permission":[{"id":"modelperm-)", std::hex, tag, std::dec,
                      R"(","object":"model_permission","created":)", models.created,

@@ -3,6 +3,7 @@
 #include "api/models.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "server/completion_reply.h"
 
 namespace fathom {
 namespace {
@@ -53,11 +54,11 @@ void Router::on_request(http::Exchange& http) {
 }
 
 void Router::on_disconnect(uint64_t id) {
-    if (completions_ != nullptr) completions_->on_disconnect(id);
+    if (generation_ != nullptr) generation_->on_disconnect(id);
 }
 
 void Router::health(http::Exchange& http) {
-    http.reply(completions_ != nullptr ? 200 : 503, "", "", cors_headers());
+    http.reply(generation_ != nullptr ? 200 : 503, "", "", cors_headers());
 }
 
 void Router::version(http::Exchange& http) {
@@ -72,10 +73,12 @@ void Router::models(http::Exchange& http) {
                                            .max_model_len = model_.max_model_len}));
 }
 
-void Router::completions(http::Exchange& http) {
-    if (completions_ == nullptr)
+void Router::completions(http::Exchange& http) { generate(http, CompletionReply::prepare); }
+
+void Router::generate(http::Exchange& http, GenerationHandler::Prepare prepare) {
+    if (generation_ == nullptr)
         return refuse(http, api::error_of({Code::unavailable, "the model is being loaded"}));
-    completions_->on_request(http);
+    generation_->on_request(http, prepare);
 }
 
 }  // namespace fathom

@@ -4,7 +4,7 @@
 #include <functional>
 
 #include "http/exchange.h"
-#include "server/completion_handler.h"
+#include "server/generation_handler.h"
 
 namespace fathom {
 
@@ -14,8 +14,8 @@ class Router : public http::Handler {
 public:
     Router(const ServedModel& model, bool access_log);
 
-    // From now on completions are served.
-    void open(CompletionHandler& completions) { completions_ = &completions; }
+    // From now on what generates is served.
+    void open(GenerationHandler& generation) { generation_ = &generation; }
 
     void on_request(http::Exchange& exchange) override;
     void on_disconnect(uint64_t id) override;
@@ -32,10 +32,11 @@ private:
     void version(http::Exchange& http);
     void models(http::Exchange& http);
     void completions(http::Exchange& http);
+    void generate(http::Exchange& http, GenerationHandler::Prepare prepare);
 
     const ServedModel& model_;
     const bool access_log_;
-    CompletionHandler* completions_ = nullptr;
+    GenerationHandler* generation_ = nullptr;
 };
 
 }  // namespace fathom

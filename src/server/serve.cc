@@ -83,7 +83,7 @@ Result<Loaded> open_model(const ServeFlags& flags, const Console& console) {
                        .path = flags.model,
                        .created = std::time(nullptr),
                        .vocab_size = args.value().vocab_size,
-                       .defaults = defaults.value()};
+                       .rules = {.defaults = defaults.value()}};
     return Loaded{args.value(), std::move(checkpoint).value(), std::move(tokenizer).value(),
                   std::move(ends).value(), std::move(served)};
 }
@@ -171,23 +171,25 @@ void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
     });
     Rank rank(flags, model, plan, console);
     model.checkpoint.reset();              // Unmapped: its pages would count as ours.
-    CompletionHandler* handler = nullptr;  // Used on the I/O thread only, once it is set there.
+    GenerationHandler* handler = nullptr;  // Used on the I/O thread only, once it is set there.
     Engine engine(
         {.limits = plan.limits,
          .prefix_caching = flags.enable_prefix_caching,
          .end_tokens = model.end_tokens},
         std::move(rank.runner),
         [&](std::vector<TokenEvent> events) {
-            server.post([&handler, events = std::move(events)] { handler->on_events(events); });
+            server.post([&handler, events = std::move(events)]() mutable {
+                handler->on_events(std::move(events));
+            });
         },
         flags.seed);
     {
         http::WorkerPool workers(kWorkers, kWorkersQueue,
                                  [&](std::function<void()> f) { server.post(std::move(f)); });
-        CompletionHandler completions(model.served, server, workers, engine);
+        GenerationHandler generation(model.served, server, workers, engine);
         server.post([&] {
-            handler = &completions;
-            router.open(completions);
+            handler = &generation;
+            router.open(generation);
         });
         shutdown.set_ready();
         say_all(console, ready_lines(flags, model.served, server.port(), seconds_since(begin)));
@@ -220,6 +222,8 @@ Status serve(const ServeFlags& flags, const Console& console) {
     if (!plan.ok()) return std::move(plan).error();
     say_all(console, plan_lines(plan.value()));
     loaded.served.tokenizer = &loaded.tokenizer;
+    GrammarCompiler grammars(loaded.tokenizer, loaded.end_tokens, loaded.args.vocab_size);
+    loaded.served.grammars = &grammars;
     loaded.served.max_model_len = plan.value().limits.sequence_tokens_max;
     run_server(flags, loaded, plan.value(), server, shutdown, console, begin);
     log::stop();

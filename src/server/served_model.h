@@ -3,8 +3,10 @@
 #include <string>
 #include <vector>
 
-#include "api/completion_request.h"
+#include "api/generation_request.h"
 #include "config/args.h"
+#include "text/chat_format.h"
+#include "text/grammar.h"
 #include "text/tokenizer.h"
 
 namespace fathom {
@@ -16,9 +18,14 @@ struct ServedModel {
     std::string path;
     int64_t created = 0;  // Unix time of the start, s.
     const Tokenizer* tokenizer = nullptr;
+    GrammarCompiler* grammars = nullptr;
     int64_t vocab_size = 0;  // Of the model; prompts may name these ids.
     int64_t max_model_len = 0;
-    api::SamplingDefaults defaults;  // generation_config.json's
+    api::RequestRules rules;                  // The defaults are generation_config.json's.
+    ChatFormatOptions chat;                   // --tools-prompt-style, --developer-role
+    std::string response_role = "assistant";  // --response-role
+    bool exclude_tools_when_none = false;     // --exclude-tools-when-tool-choice-none
+    bool prompt_tokens_details = false;       // --enable-prompt-tokens-details
 
     bool is_served(const std::string& name) const;
 };

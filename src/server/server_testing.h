@@ -15,7 +15,7 @@
 #include "http/server.h"
 #include "model/activations.h"
 #include "model/load.h"
-#include "server/completion_handler.h"
+#include "server/generation_handler.h"
 #include "server/router.h"
 #include "testing/tiny_checkpoint.h"
 
@@ -95,7 +95,8 @@ private:
     Router router_;
     std::unique_ptr<Engine> engine_;
     std::unique_ptr<http::WorkerPool> workers_;
-    std::unique_ptr<CompletionHandler> handler_;
+    std::unique_ptr<GrammarCompiler> grammars_;
+    std::unique_ptr<GenerationHandler> handler_;
     std::thread io_;
 };
 
@@ -124,7 +125,7 @@ inline ServedModel served(const Tokenizer& tokenizer, const Limits& limits) {
             .tokenizer = &tokenizer,
             .vocab_size = load_args().vocab_size,
             .max_model_len = limits.sequence_tokens_max,
-            .defaults = {}};
+            .rules = {}};
 }
 
 inline http::ServerOptions server_options() {
@@ -200,6 +201,9 @@ inline Service::Service(Options options)
       model_(served(*tokenizer_, options.limits)),
       server_(server_options()),
       router_(model_, /*access_log=*/false) {
+    grammars_ =
+        std::make_unique<GrammarCompiler>(*tokenizer_, options.end_tokens, model_.vocab_size);
+    model_.grammars = grammars_.get();
     const Status bound = server_.bind();
     CHECK(bound.ok(), bound.error().message);
     std::unique_ptr<StepRunner> runner;
@@ -213,12 +217,14 @@ inline Service::Service(Options options)
         SchedulerOptions{.limits = options.limits, .end_tokens = options.end_tokens},
         std::move(runner),
         [this](std::vector<TokenEvent> events) {
-            server_.post([this, events = std::move(events)] { handler_->on_events(events); });
+            server_.post([this, events = std::move(events)]() mutable {
+                handler_->on_events(std::move(events));
+            });
         },
         /*seed=*/0);
     workers_ = std::make_unique<http::WorkerPool>(
         2, 64, [this](std::function<void()> f) { server_.post(std::move(f)); });
-    handler_ = std::make_unique<CompletionHandler>(model_, server_, *workers_, *engine_);
+    handler_ = std::make_unique<GenerationHandler>(model_, server_, *workers_, *engine_);
     io_ = std::thread([this] {
         const Status status = server_.run(router_);
         CHECK(status.ok(), status.error().message);

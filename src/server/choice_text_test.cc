@@ -1,4 +1,4 @@
-#include "server/completion_reply.h"
+#include "server/choice_text.h"
 
 #include <gtest/gtest.h>
 
@@ -7,9 +7,9 @@
 namespace fathom::testing {
 namespace {
 
-class CompletionReplyTest : public ::testing::Test {
+class ChoiceTextTest : public ::testing::Test {
 protected:
-    CompletionReplyTest()
+    ChoiceTextTest()
         : tokenizer(Tokenizer::open(tiny_checkpoint("reference", "bf16")).value()),
           model{.names = {"tiny"}, .path = "", .tokenizer = &tokenizer} {}
 
@@ -36,7 +36,7 @@ protected:
     api::CompletionRequest request;
 };
 
-TEST_F(CompletionReplyTest, TheTokenThatEndsIsCountedAndNotShown) {
+TEST_F(ChoiceTextTest, TheTokenThatEndsIsCountedAndNotShown) {
     ChoiceText choice(model, request, 3);
     const Token end = tokenizer.encode("z")[0];
     EXPECT_EQ(choice.take({.tokens = tokenizer.encode("a")}).text, "a");
@@ -56,7 +56,7 @@ TEST_F(CompletionReplyTest, TheTokenThatEndsIsCountedAndNotShown) {
               "z");
 }
 
-TEST_F(CompletionReplyTest, SeveralTokensInAStepEndAtTheStopString) {
+TEST_F(ChoiceTextTest, SeveralTokensInAStepEndAtTheStopString) {
     request.stop = {"b"};
     request.return_token_ids = true;
     ChoiceText choice(model, request, 0);
@@ -70,7 +70,7 @@ TEST_F(CompletionReplyTest, SeveralTokensInAStepEndAtTheStopString) {
     EXPECT_TRUE(choice.stopped_by_text());
 }
 
-TEST_F(CompletionReplyTest, WhatWasHeldBackComesWithTheEnd) {
+TEST_F(ChoiceTextTest, WhatWasHeldBackComesWithTheEnd) {
     request.stop = {"dogs"};
     for (const FinishReason finish : {FinishReason::length, FinishReason::abort}) {
         ChoiceText choice(model, request, 0);
@@ -80,7 +80,7 @@ TEST_F(CompletionReplyTest, WhatWasHeldBackComesWithTheEnd) {
     }
 }
 
-TEST_F(CompletionReplyTest, AnAbortWithoutTokens) {
+TEST_F(ChoiceTextTest, AnAbortWithoutTokens) {
     ChoiceText choice(model, request, 0);
     const auto piece = choice.take({.tokens = {}, .finish = FinishReason::abort});
     EXPECT_EQ(piece.finish_reason, "abort");
@@ -88,34 +88,13 @@ TEST_F(CompletionReplyTest, AnAbortWithoutTokens) {
     EXPECT_EQ(choice.tokens(), 0);
 }
 
-TEST_F(CompletionReplyTest, SpecialTokensAreShownOnlyWhenAskedFor) {
+TEST_F(ChoiceTextTest, SpecialTokensAreShownOnlyWhenAskedFor) {
     const Token user = *tokenizer.added_token("<\uff5cUser\uff5c>");
     ChoiceText hidden(model, request, 0);
     EXPECT_EQ(hidden.take({.tokens = {user}}).text, "");
     request.skip_special_tokens = false;
     ChoiceText shown(model, request, 0);
     EXPECT_EQ(shown.take({.tokens = {user}}).text, "<\uff5cUser\uff5c>");
-}
-
-TEST_F(CompletionReplyTest, AnswersOfSeveralPrompts) {
-    request.n = 2;
-    request.return_token_ids = true;
-    CompletionReply reply(model, request, {{5, 6, 7}, {8}}, "cmpl-a");
-    ASSERT_EQ(reply.num_choices(), 4);
-    EXPECT_EQ(reply.unfinished, 4);
-    EXPECT_EQ(reply.prompt_of(1), (std::vector<Token>{5, 6, 7}));
-    EXPECT_EQ(reply.prompt_of(2), (std::vector<Token>{8}));
-    for (int i = 0; i < 4; ++i)
-        for (int step = 0; step <= i; ++step)
-            reply.collect(reply.choices[i].take({.tokens = tokenizer.encode("a")}));
-    EXPECT_EQ(reply.usage().prompt_tokens, 4);
-    EXPECT_EQ(reply.usage().completion_tokens, 1 + 2 + 3 + 4);
-    EXPECT_EQ(reply.usage_of(2).prompt_tokens, 1);
-    EXPECT_EQ(reply.usage_of(2).completion_tokens, 3);
-    EXPECT_EQ(reply.whole[3].index, 3);
-    EXPECT_EQ(reply.whole[3].text, "aaaa");
-    EXPECT_EQ(reply.whole[3].token_ids->size(), 4u);
-    EXPECT_EQ(reply.whole[3].prompt_token_ids, (std::vector<Token>{8}));
 }
 
 }  // namespace

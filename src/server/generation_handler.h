@@ -1,0 +1,59 @@
+#pragma once
+
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine.h"
+#include "http/server.h"
+#include "http/worker_pool.h"
+#include "server/reply.h"
+#include "server/served_model.h"
+
+namespace fathom {
+
+// The way of every request that generates: its body is read by a worker, its choices go to the
+// engine, and what comes back goes to its reply. Knows no endpoint. All calls on the I/O thread.
+class GenerationHandler {
+public:
+    // What an endpoint makes of a body, on a worker: the reply, or why there is none. A pure
+    // function of its arguments.
+    using Prepare = ReplyOrError (*)(const ServedModel&, const std::string& body,
+                                     const RequestInfo&);
+
+    GenerationHandler(const ServedModel& model, http::Server& server, http::WorkerPool& workers,
+                      Engine& engine);
+
+    void on_request(http::Exchange& exchange, Prepare prepare);
+    // What the engine's sink was given, posted to the I/O thread.
+    void on_events(std::vector<TokenEvent> events);
+    void on_disconnect(uint64_t exchange);
+
+    int64_t open_replies() const { return std::ssize(replies_); }
+
+private:
+    struct Open {
+        std::unique_ptr<Reply> reply;
+        std::vector<uint64_t> engine_ids;  // By choice.
+        int64_t unfinished = 0;
+    };
+    struct Choice {
+        uint64_t exchange;
+        int64_t index;
+    };
+
+    void start(uint64_t exchange, ReplyOrError prepared);
+    Status submit(Open& open, uint64_t exchange);
+    void on_event(TokenEvent event);
+    void cancel(Open& open);
+
+    const ServedModel& model_;
+    http::Server& server_;
+    http::WorkerPool& workers_;
+    Engine& engine_;
+    std::unordered_map<uint64_t, Open> replies_;    // By exchange.
+    std::unordered_map<uint64_t, Choice> choices_;  // By the engine's id; only unfinished.
+    uint64_t next_id_ = 1;
+};
+
+}  // namespace fathom

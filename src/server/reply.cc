@@ -1,0 +1,46 @@
+#include "server/reply.h"
+
+#include <random>
+
+#include "base/check.h"
+
+namespace fathom {
+
+const std::vector<http::Header>& cors_headers() {
+    static const std::vector<http::Header> headers{{"Access-Control-Allow-Origin", "*"}};
+    return headers;
+}
+
+void refuse(http::Exchange& http, const api::RequestError& error) {
+    http.reply(error.status, "application/json", api::to_json(error), cors_headers());
+}
+
+std::string random_hex(int digits) {
+    constexpr char kHex[] = "0123456789abcdef";
+    std::random_device device;
+    std::string text;
+    uint32_t bits = 0;
+    for (int i = 0; i < digits; ++i) {
+        if (i % 8 == 0) bits = device();
+        text += kHex[bits >> (i % 8 * 4) & 15];
+    }
+    return text;
+}
+
+std::string answer_id(const char* prefix, const RequestInfo& info, const std::string& in_body) {
+    if (!info.id.empty()) return prefix + info.id;
+    return prefix + (in_body.empty() ? random_hex(32) : in_body);
+}
+
+const char* name_of(FinishReason reason) {
+    switch (reason) {
+        case FinishReason::none: return "";
+        case FinishReason::stop: return "stop";
+        case FinishReason::length: return "length";
+        case FinishReason::abort: return "abort";
+        case FinishReason::error: return "error";
+    }
+    CHECK(false, "finish reason ", static_cast<int>(reason));
+}
+
+}  // namespace fathom
