@@ -219,9 +219,9 @@ TEST(Server, TruncatedBodyIsAnswered) {
 TEST(Server, ConnectionsBeyondTheLimitGet503) {
     TestServer server({.connections_max = 3});
     std::vector<Client> clients;
-    while (clients.size() < 3) {  // The one that TestServer tried first may take a place a while.
-        Client client = server.client();
-        if (get(client.request("GET", "/")).status == 200) clients.push_back(std::move(client));
+    while (clients.size() < 3) {
+        clients.push_back(server.client());
+        ASSERT_EQ(get(clients.back().request("GET", "/")).status, 200);
     }
     Client late = server.client();
     EXPECT_EQ(get(late.receive()).status, 503);
