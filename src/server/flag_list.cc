@@ -73,14 +73,17 @@ void FlagList::choice(const std::string& name, std::string& to, std::vector<std:
 void FlagList::add_integer(const std::string& name, int64_t now, int64_t low, int64_t high,
                            std::function<void(int64_t)> set, const std::string& help) {
     impl_->names.push_back({name, FlagKind::value});
-    const auto refuse = [low, high](const std::string& text) -> std::string {
-        const std::optional<int64_t> number = human_integer(text);
+    const auto read = [low](const std::string& text) {
+        return low < 0 && text == "-1" ? std::optional<int64_t>(-1) : human_integer(text);
+    };
+    const auto refuse = [read, low, high](const std::string& text) -> std::string {
+        const std::optional<int64_t> number = read(text);
         if (number && low <= *number && *number <= high) return "";
         return str(text, " is not an integer in ", low, "..", high);
     };
     impl_->app
         .add_option_function<std::string>(
-            "--" + name, [set](const std::string& text) { set(*human_integer(text)); }, help)
+            "--" + name, [set, read](const std::string& text) { set(*read(text)); }, help)
         ->check(refuse)
         ->take_last()
         ->default_str(std::to_string(now));

@@ -60,6 +60,13 @@ void follow(Counter& counter, int64_t now) {
     if (ahead > 0) counter.Increment(ahead);
 }
 
+// A client may make methods up; a label must not grow by that.
+std::string method_label(const std::string& method) {
+    for (const char* known : {"GET", "POST", "HEAD", "OPTIONS"})
+        if (method == known) return method;
+    return "other";
+}
+
 std::string status_class(int status) { return status == 0 ? "none" : str(status / 100, "xx"); }
 
 }  // namespace
@@ -98,7 +105,6 @@ struct Metrics::Impl {
     }
 
     void add_fixed(const Options& options);
-    void add_http(const Options& options);
     void follow_engine();
 
     const double created = unix_time();
@@ -164,9 +170,6 @@ struct Metrics::Impl {
                                   "From the first token to the last.", kRequestSeconds);
     Histogram& read = histogram("fathom:request_read_time_seconds",
                                 "From a request's last byte to the engine's queue.", kReadSeconds);
-
-    // By route; the counters beside them are made when they first come.
-    std::map<std::string, Histogram*> http_seconds;
 };
 
 // Series that never change, and those with a label more.
@@ -195,15 +198,6 @@ void Metrics::Impl::add_fixed(const Options& options) {
         accepted_by_position.push_back(&counter_with(
             "vllm:spec_decode_num_accepted_tokens_per_pos",
             "Draft tokens accepted, by their position in the draft.", with("position", str(i))));
-}
-
-void Metrics::Impl::add_http(const Options& options) {
-    std::vector<std::string> routes = options.routes;
-    routes.emplace_back("none");
-    for (const std::string& route : routes)
-        http_seconds[route] =
-            &histogram_with("http_request_duration_seconds", "Time to answer, by route.",
-                            {{"handler", route}}, kHttpSeconds);
 }
 
 void Metrics::Impl::follow_engine() {
@@ -238,7 +232,6 @@ void Metrics::Impl::follow_engine() {
 
 Metrics::Metrics(const Options& options) : impl_(std::make_unique<Impl>(options)) {
     impl_->add_fixed(options);
-    impl_->add_http(options);
 }
 Metrics::~Metrics() = default;
 
@@ -264,7 +257,6 @@ void Metrics::on_finish(FinishReason reason, const Choice& choice, const Timelin
     const auto generated = static_cast<double>(choice.generated_tokens);
     m.request_prompt.Observe(static_cast<double>(choice.prompt_tokens));
     m.request_generated.Observe(generated);
-    m.request_longest.Observe(generated);
     m.prefill_computed.Observe(static_cast<double>(choice.prompt_tokens - choice.cached_tokens));
     observe(m.e2e, t.arrived, t.last_token);
     observe(m.queue, t.queued, t.scheduled);
@@ -276,18 +268,21 @@ void Metrics::on_finish(FinishReason reason, const Choice& choice, const Timelin
                             (generated - 1));
 }
 
+void Metrics::on_request_end(int64_t most_generated) {
+    impl_->request_longest.Observe(static_cast<double>(most_generated));
+}
+
 void Metrics::on_answered(const http::Answered& answered, const std::string& route) {
-    const auto found = impl_->http_seconds.find(route);
-    CHECK(found != impl_->http_seconds.end(), "a route without metrics: ", route);
-    if (answered.status != 0) found->second->Observe(answered.seconds);
-    // A client may make methods up; a label may not grow by that.
-    static const std::map<std::string, int> known{
-        {"GET", 0}, {"POST", 0}, {"HEAD", 0}, {"OPTIONS", 0}};
-    const std::string method = known.contains(answered.method) ? answered.method : "other";
+    if (answered.status != 0)
+        impl_
+            ->histogram_with("http_request_duration_seconds", "Time to answer, by route.",
+                             {{"handler", route}}, kHttpSeconds)
+            .Observe(answered.seconds);
     impl_
-        ->counter_with(
-            "http_requests", "Requests answered, by route, method and status.",
-            {{"handler", route}, {"method", method}, {"status", status_class(answered.status)}})
+        ->counter_with("http_requests", "Requests answered, by route, method and status.",
+                       {{"handler", route},
+                        {"method", method_label(answered.method)},
+                        {"status", status_class(answered.status)}})
         .Increment();
 }
 

@@ -52,8 +52,7 @@ public:
         int64_t max_model_len = 0;  // Bounds the buckets of lengths.
         // Labels of vllm:cache_config_info: block_size, num_gpu_blocks, cache_dtype ...
         std::vector<std::pair<std::string, std::string>> cache_config;
-        int draft_tokens = 0;             // Of speculative decoding; 0: off.
-        std::vector<std::string> routes;  // Of the server: Router::paths().
+        int draft_tokens = 0;  // Of speculative decoding; 0: off.
     };
     explicit Metrics(const Options& options);
     ~Metrics();
@@ -70,8 +69,10 @@ public:
         int64_t prompt_tokens = 0, cached_tokens = 0, generated_tokens = 0, max_tokens = 0;
     };
     void on_finish(FinishReason reason, const Choice& choice, const Timeline& timeline);
+    // The last choice of a request has ended; the longest of them drew so many tokens.
+    void on_request_end(int64_t most_generated);
 
-    // A request of any kind is over; `route` is one of Options::routes, or "none".
+    // A request of any kind is over. `route` becomes a label: of the server's own paths, or "none".
     void on_answered(const http::Answered& answered, const std::string& route);
 
     // In Prometheus' text format.

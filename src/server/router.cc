@@ -64,12 +64,9 @@ void Router::add_headers(const http::Request& request, std::vector<http::Header>
     headers.push_back({"X-Request-Id", id.empty() ? random_id() : std::string(id)});
 }
 
-std::vector<std::string> Router::paths() const {
-    std::vector<std::string> paths;
-    for (const auto* routes : {&routes_, &model_routes_})
-        for (const Route& route : *routes)
-            if (std::ranges::find(paths, route.path) == paths.end()) paths.push_back(route.path);
-    return paths;
+bool Router::knows(std::string_view path) const {
+    const auto has_path = [&](const Route& route) { return route.path == path; };
+    return std::ranges::any_of(routes_, has_path) || std::ranges::any_of(model_routes_, has_path);
 }
 
 // A proxy may strip the root path or leave it.
@@ -124,8 +121,7 @@ void Router::on_answered(const http::Answered& answered) {
     if (flags_.access_log) log::info(access_line(answered));
     if (!on_answered_) return;
     const std::string path(route_path(answered.path));
-    const std::vector<std::string> known = paths();
-    on_answered_(answered, std::ranges::find(known, path) == known.end() ? "none" : path);
+    on_answered_(answered, knows(path) ? path : "none");
 }
 
 }  // namespace fathom

@@ -41,8 +41,6 @@ public:
 
     // Requests to the model's routes that are under way.
     int64_t load() const { return std::ssize(under_way_); }
-    // All paths, each once.
-    std::vector<std::string> paths() const;
 
     void on_request(http::Exchange& exchange) override;
     void on_disconnect(uint64_t id) override;
@@ -51,6 +49,7 @@ public:
 private:
     std::string_view route_path(std::string_view path) const;
     void answer(http::Exchange& http, std::string_view path);
+    bool knows(std::string_view path) const;
 
     const HttpFlags& flags_;
     const ApiKeys keys_;

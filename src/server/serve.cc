@@ -1,5 +1,6 @@
 #include "server/serve.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 
 #include <condition_variable>
@@ -13,11 +14,15 @@
 #include "engine/runner.h"
 #include "model/activations.h"
 #include "model/load.h"
+#include "server/completion_handler.h"
+#include "server/metrics.h"
+#include "server/profile_routes.h"
 #include "server/progress_bar.h"
 #include "server/router.h"
 #include "server/serve_plan.h"
 #include "server/signals.h"
 #include "server/startup_lines.h"
+#include "server/status_routes.h"
 
 namespace fathom {
 namespace {
@@ -76,14 +81,20 @@ Result<Loaded> open_model(const ServeFlags& flags, const Console& console) {
         return Error{Code::corrupt, std::move(*problem)};
     Result<std::vector<Token>> ends = load_end_tokens(flags.model, args.value());
     if (!ends.ok()) return std::move(ends).error();
-    Result<api::SamplingDefaults> defaults = load_sampling_defaults(flags.model);
+    const std::string& config = flags.api.generation_config;
+    Result<api::SamplingDefaults> defaults =
+        load_sampling_defaults(config == "auto"   ? flags.model
+                               : config == "vllm" ? ""
+                                                  : config,
+                               flags.api.override_generation_config);
     if (!defaults.ok()) return std::move(defaults).error();
 
     ServedModel served{.names = served_names(flags.served_model_names, flags.model),
                        .path = flags.model,
                        .created = std::time(nullptr),
                        .vocab_size = args.value().vocab_size,
-                       .defaults = defaults.value()};
+                       .defaults = defaults.value(),
+                       .accept_any = flags.api.accept_any_model};
     return Loaded{args.value(), std::move(checkpoint).value(), std::move(tokenizer).value(),
                   std::move(ends).value(), std::move(served)};
 }
@@ -126,8 +137,12 @@ void raise_descriptor_limit() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-http::ServerOptions server_options(const ServeFlags& flags) {
-    http::ServerOptions options{.host = flags.host, .port = flags.port};
+http::ServerOptions server_options(const ServeFlags& flags, const Router& router) {
+    http::ServerOptions options = server_options(flags.http);
+    options.answer_headers = [&router](const http::Request& request,
+                                       std::vector<http::Header>& headers) {
+        router.add_headers(request, headers);
+    };
     options.error_body = [](int status, std::string_view message) {
         return api::to_json(api::error_of_status(status, message));
     };
@@ -161,12 +176,40 @@ struct Rank {
     std::unique_ptr<StepRunner> runner;
 };
 
+EngineFigures figures_of(const EngineStats& stats) {
+    return {.running = stats.running,
+            .waiting = stats.waiting,
+            .cache_usage = static_cast<double>(stats.blocks_used) /
+                           static_cast<double>(std::max<int64_t>(stats.blocks, 1)),
+            .preemptions = stats.preemptions,
+            .prompt_tokens = stats.prompt_tokens,
+            .generated_tokens = stats.generated_tokens};
+}
+
+Metrics::Options metrics_options(const ServeFlags& flags, const ServedModel& model,
+                                 const MemoryPlan& plan) {
+    return {.model_name = model.names[0],
+            .max_model_len = model.max_model_len,
+            .cache_config = {
+                {"block_size", str(plan.limits.block_tokens)},
+                {"num_gpu_blocks", str(plan.limits.num_blocks)},
+                {"cache_dtype", flags.latent == LatentFormat::fp8    ? "fp8_ds_mla"
+                                : flags.latent == LatentFormat::bf16 ? "bfloat16"
+                                                                     : "float32"},
+                {"enable_prefix_caching", flags.enable_prefix_caching ? "True" : "False"}}};
+}
+
 // Serves until a signal comes; every part is gone when it returns.
 void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
-                http::Server& server, Shutdown& shutdown, const Console& console,
+                http::Server& server, Router& router, Shutdown& shutdown, const Console& console,
                 Clock::time_point begin) {
-    Router router(model.served, flags.access_log);
+    Metrics metrics(metrics_options(flags, model.served, plan));
+    StatusRoutes status(router, model.served, metrics, flags.api.enable_server_load_tracking);
+    router.set_on_answered([&metrics](const http::Answered& answered, const std::string& route) {
+        metrics.on_answered(answered, route);
+    });
     std::thread io([&] {
+        ::pthread_setname_np(::pthread_self(), "fathom-io");  // For top, traces, bench_streams.
         if (Status status = server.run(router); !status.ok()) log::error(status.error().message);
     });
     Rank rank(flags, model, plan, console);
@@ -185,9 +228,16 @@ void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
         http::WorkerPool workers(kWorkers, kWorkersQueue,
                                  [&](std::function<void()> f) { server.post(std::move(f)); });
         CompletionHandler completions(model.served, server, workers, engine);
+        std::optional<ProfileRoutes> profile;
         server.post([&] {
             handler = &completions;
-            router.open(completions);
+            if (!flags.api.profile_dir.empty())
+                profile.emplace(router, server, workers, flags.api.profile_dir);
+            metrics.set_engine([&engine] { return figures_of(engine.stats()); });
+            status.open([] { return true; }, [&engine] { engine.reset_prefix_cache(); });
+            router.open({{"POST", "/v1/completions",
+                          [&](http::Exchange& http) { completions.on_request(http); }}},
+                        [&](uint64_t id) { completions.on_disconnect(id); });
         });
         shutdown.set_ready();
         say_all(console, ready_lines(flags, model.served, server.port(), seconds_since(begin)));
@@ -214,14 +264,15 @@ Status serve(const ServeFlags& flags, const Console& console) {
     say_all(console, settings_lines(flags, loaded.checkpoint->format(), thread_count(flags)));
 
     raise_descriptor_limit();
-    http::Server server(server_options(flags));
+    Router router(flags.http);
+    http::Server server(server_options(flags, router));
     if (Status status = server.bind(); !status.ok()) return status;
     Result<MemoryPlan> plan = plan_serving(flags, loaded.args, *loaded.checkpoint);
     if (!plan.ok()) return std::move(plan).error();
     say_all(console, plan_lines(plan.value()));
     loaded.served.tokenizer = &loaded.tokenizer;
     loaded.served.max_model_len = plan.value().limits.sequence_tokens_max;
-    run_server(flags, loaded, plan.value(), server, shutdown, console, begin);
+    run_server(flags, loaded, plan.value(), server, router, shutdown, console, begin);
     log::stop();
     return Unit{};
 }

@@ -27,7 +27,11 @@ constexpr IdleFlag kNoMeaning[] = {
     {"chat-template-content-format", FlagKind::value, "V3.2 has no template"},
     {"enable-chunked-prefill", FlagKind::toggle, "always on"},
     {"swap-space", FlagKind::value, "preempted sequences are recomputed"},
-    {"worker-extension-cls", FlagKind::value, "there are no Python workers"}};
+    {"worker-extension-cls", FlagKind::value, "there are no Python workers"},
+    {"disable-fastapi-docs", FlagKind::toggle, "there are no pages of documentation"},
+    {"disable-log-requests", FlagKind::toggle, "they are not, without --enable-log-requests"},
+    {"disable-frontend-multiprocessing", FlagKind::toggle, "the front end is a thread"},
+    {"h11-max-header-count", FlagKind::value, "headers are limited by their bytes"}};
 
 constexpr IdleFlag kNotBuilt[] = {
     {"tensor-parallel-size", FlagKind::value, "ranks that share each layer"},
@@ -44,7 +48,8 @@ constexpr IdleFlag kNotBuilt[] = {
     {"compilation-config", FlagKind::json, "graphs"},
     {"kv-transfer-config", FlagKind::json, "prefill and decode on different nodes"},
     {"async-scheduling", FlagKind::toggle, "the next step while the last one's result is read"},
-    {"chat-template", FlagKind::value, "chat"}};
+    {"chat-template", FlagKind::value, "chat"},
+    {"enable-ssl-refresh", FlagKind::toggle, "certificates that change are read again"}};
 
 const char* kind_name(DType dtype) { return dtype == DType::f32 ? "float32" : "bfloat16"; }
 

@@ -19,6 +19,7 @@ struct ServedModel {
     int64_t vocab_size = 0;  // Of the model; prompts may name these ids.
     int64_t max_model_len = 0;
     api::SamplingDefaults defaults;  // generation_config.json's
+    bool accept_any = false;         // --accept-any-model
 
     bool is_served(const std::string& name) const;
 };
@@ -29,8 +30,10 @@ std::vector<std::string> served_names(const std::vector<std::string>& asked,
                                       const std::string& path);
 
 // temperature, top_p, top_k, min_p, repetition_penalty of FOLDER/generation_config.json where it
-// has them; vLLM's defaults where it, or the file, has not.
-Result<api::SamplingDefaults> load_sampling_defaults(const std::string& folder);
+// has them; vLLM's defaults where it, or the file, has not, or where `folder` is empty. The object
+// `override_json` (empty: nothing) goes before; a field of another name in it is refused.
+Result<api::SamplingDefaults> load_sampling_defaults(const std::string& folder,
+                                                     const std::string& override_json = "");
 
 // The ids that end a sequence: eos_token_id of generation_config.json (one or several) and of
 // config.json. Ids outside the vocabulary are left out: they are never drawn.
