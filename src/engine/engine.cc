@@ -2,6 +2,8 @@
 
 #include <random>
 
+#include "base/trace.h"
+
 namespace fathom {
 namespace {
 
@@ -100,6 +102,7 @@ void Engine::receive(Inbox::Mail mail) {
 // One step: batch to the runner, tokens back, events out.
 void Engine::run_once() {
     const Batch& batch = scheduler_.step();
+    const trace::Span span("step", std::ssize(batch.items));
     publish_stats();  // Before the step, which may take long: there is room for newcomers now.
     result_.clear();
     runner_->run(batch, result_);

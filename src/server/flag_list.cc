@@ -121,8 +121,10 @@ void FlagList::json_list(const std::string& name, std::vector<std::string>& to,
     // The first one given replaces the default.
     const auto set = [&to](const std::vector<std::string>& words) {
         to.clear();
-        for (const std::string& word : words)
-            for (std::string& item : *list_of(word)) to.push_back(std::move(item));
+        for (const std::string& word : words) {
+            std::optional<std::vector<std::string>> list = list_of(word);
+            to.insert(to.end(), list->begin(), list->end());
+        }
     };
     impl_->app.add_option_function<std::vector<std::string>>("--" + name, set, help)
         ->expected(1)

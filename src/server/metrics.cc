@@ -46,11 +46,9 @@ double unix_time() {
         .count();
 }
 
-bool there(Clock::time_point point) { return point != Clock::time_point(); }
-
 // From a to b where both are there; a clock that is read on two threads may run back a little.
 void observe(Histogram& histogram, Clock::time_point a, Clock::time_point b) {
-    if (!there(a) || !there(b)) return;
+    if (!has_come(a) || !has_come(b)) return;
     histogram.Observe(std::max(0.0, std::chrono::duration<double>(b - a).count()));
 }
 
@@ -263,7 +261,7 @@ void Metrics::on_finish(FinishReason reason, const Choice& choice, const Timelin
     observe(m.inference, t.scheduled, t.last_token);
     observe(m.prefill, t.scheduled, t.first_token);
     observe(m.decode, t.first_token, t.last_token);
-    if (choice.generated_tokens > 1 && there(t.first_token))
+    if (choice.generated_tokens > 1 && has_come(t.first_token))
         m.per_token.Observe(std::chrono::duration<double>(t.last_token - t.first_token).count() /
                             (generated - 1));
 }

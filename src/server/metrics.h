@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "base/clock.h"
 #include "engine/request.h"
 #include "http/exchange.h"
+#include "server/timeline.h"
 
 namespace fathom {
 
@@ -30,15 +30,6 @@ struct EngineFigures {
 
     static constexpr int kStepTokens[] = {1,   8,    16,   32,   64,   128,  256,
                                           512, 1024, 2048, 4096, 8192, 16384};
-};
-
-// When things happened to one choice. Of the engine's clock; a point that did not come is the
-// epoch, and what would be counted from it is left out.
-struct Timeline {
-    Clock::time_point arrived;    // Last byte of the request (http::Request::arrived).
-    Clock::time_point queued;     // Given to the engine.
-    Clock::time_point scheduled;  // TokenEvent::scheduled
-    Clock::time_point first_token, last_token;
 };
 
 // The metrics of GET /metrics: vLLM's names, types, labels and buckets, so that its dashboards and

@@ -1,5 +1,7 @@
 #include "server/profile_routes.h"
 
+#include <gtest/gtest.h>
+
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
