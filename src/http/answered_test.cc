@@ -27,7 +27,7 @@ TEST(Answered, OfAnAnswerAStreamAndAHead) {
     EXPECT_GE(echo.seconds, 0);
     EXPECT_LT(echo.seconds, 5);
     EXPECT_EQ(head.bytes, 0);
-    EXPECT_EQ(events.bytes, 5 * 9);  // "data: 0\n\n"
+    EXPECT_EQ(events.bytes, 5 * 14);  // "9\r\ndata: 0\n\n\r\n"
     EXPECT_EQ(events.peer, echo.peer);
 }
 

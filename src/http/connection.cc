@@ -185,9 +185,8 @@ void Connection::send_event(std::string_view data) {
     if (state_ == State::closed) return;
     CHECK(state_ == State::exchange && streaming_, "send_event() outside of a stream");
     if (request_.method == "HEAD") return;
-    std::string bytes = event(data);
+    std::string bytes = event(data, /*chunked=*/request_.version == 11);
     answer_bytes_ += std::ssize(bytes);
-    if (request_.version == 11) bytes = chunk(bytes);
     if (output_bytes_ > 0 && output_bytes_ + bytes.size() > host_.options().output_bytes_max)
         return drop();  // It does not read what it asked for.
     send(std::move(bytes));

@@ -45,7 +45,7 @@ struct Answered {
     std::string method, path;  // Empty where they were not readable.
     std::string peer;
     int status = 0;      // 0: the client left before an answer began.
-    int64_t bytes = 0;   // Of the answer's body, without framing.
+    int64_t bytes = 0;   // Of the answer's body, heads of chunks included.
     double seconds = 0;  // From the request's last byte.
     bool complete = false;
 };

@@ -85,6 +85,18 @@ TEST(Server, EventsArriveOneByOne) {
     server.with(id, [](Exchange* http) { EXPECT_EQ(http, nullptr); });
 }
 
+TEST(Server, ALineBreakInAnEventStartsAnotherLineOfData) {
+    TestServer server;
+    Client client = server.client();
+    ASSERT_TRUE(client.send("GET", "/hold").ok());
+    server.with(server.held(0), [](Exchange* http) {
+        http->begin_events();
+        for (const char* data : {"a\nb", "", "\n"}) http->send_event(data);
+        http->end_events();
+    });
+    EXPECT_EQ(get(client.receive()).body, "data: a\ndata: b\n\ndata: \n\ndata: \ndata: \n\n");
+}
+
 TEST(Server, Http10) {
     TestServer server;
     Client client = server.client();

@@ -38,6 +38,12 @@ std::string one_line(std::string text) {
     return text;
 }
 
+// CLI11 takes a value in brackets for a list of its own and cuts it at the commas. One that a user
+// wrote is marked before, and the mark goes when the option reads it.
+constexpr char kMark = '\x01';
+std::string marked(std::string word) { return word.starts_with('[') ? kMark + word : word; }
+std::string unmarked(std::string word) { return word.starts_with(kMark) ? word.substr(1) : word; }
+
 }  // namespace
 
 struct FlagList::Impl {
@@ -46,7 +52,10 @@ struct FlagList::Impl {
     CLI::Option* add(const std::string& name, std::string& to, const std::string& help,
                      FlagKind kind = FlagKind::value) {
         names.push_back({name, kind});
-        return app.add_option("--" + name, to, help)->take_last()->capture_default_str();
+        return app.add_option("--" + name, to, help)
+            ->take_last()
+            ->capture_default_str()
+            ->transform(unmarked);
     }
 
     CLI::App app;
@@ -58,7 +67,7 @@ FlagList::FlagList(const std::string& description, const std::string& command)
 FlagList::~FlagList() = default;
 
 void FlagList::positional(const std::string& name, std::string& to, const std::string& help) {
-    impl_->app.add_option(name, to, help);
+    impl_->app.add_option(name, to, help)->transform(unmarked);
 }
 
 void FlagList::text(const std::string& name, std::string& to, const std::string& help) {
@@ -85,6 +94,7 @@ void FlagList::add_integer(const std::string& name, int64_t now, int64_t low, in
         .add_option_function<std::string>(
             "--" + name, [set, read](const std::string& text) { set(*read(text)); }, help)
         ->check(refuse)
+        ->transform(unmarked)
         ->take_last()
         ->default_str(std::to_string(now));
 }
@@ -94,7 +104,8 @@ void FlagList::unsigned_integer(const std::string& name, uint64_t& to, const std
     impl_->app.add_option("--" + name, to, help)
         ->take_last()
         ->capture_default_str()
-        ->check(unsigned_problem);
+        ->check(unsigned_problem)
+        ->transform(unmarked);
 }
 
 void FlagList::toggle(const std::string& name, bool& to, const std::string& help) {
@@ -105,7 +116,7 @@ void FlagList::toggle(const std::string& name, bool& to, const std::string& help
 void FlagList::values(const std::string& name, std::vector<std::string>& to,
                       const std::string& help) {
     impl_->names.push_back({name, FlagKind::values});
-    impl_->app.add_option("--" + name, to, help)->expected(1)->take_all();
+    impl_->app.add_option("--" + name, to, help)->expected(1)->take_all()->transform(unmarked);
 }
 
 void FlagList::json(const std::string& name, std::string& to, const std::string& help) {
@@ -130,6 +141,7 @@ void FlagList::json_list(const std::string& name, std::vector<std::string>& to,
         ->expected(1)
         ->take_all()
         ->check(refuse)
+        ->transform(unmarked)
         ->default_str(Json(to).dump());
 }
 
@@ -156,6 +168,7 @@ Result<std::optional<std::string>> FlagList::parse(std::span<const std::string> 
     for (const std::string& word : argv)
         if (word == "--help=true" || word == "-h") return std::optional(impl_->app.help());
     std::reverse(argv.begin(), argv.end());  // CLI11 takes them from the back.
+    for (std::string& word : argv) word = marked(std::move(word));
     try {
         impl_->app.parse(argv);
     } catch (const CLI::ParseError& error) {

@@ -204,6 +204,8 @@ TEST(ServeFlags, OfConnections) {
     EXPECT_EQ(options.tls->certificate_file, "c");
     EXPECT_EQ(options.tls->client_certificate, http::TlsOptions::ClientCertificate::required);
     EXPECT_FALSE(server_options(d).tls.has_value());
+    EXPECT_EQ(parsed({"m", "--api-key", "[a,b]"}).http.api_keys, (Words{"[a,b]"}));
+    EXPECT_EQ(parsed({"[m]"}).model, "[m]");
     EXPECT_NE(refused({"m", "--ssl-keyfile", "k"}).find("needs --ssl-certfile"), std::string::npos);
     EXPECT_NE(refused({"m", "--ssl-ca-certs", "a"}).find("--ssl-keyfile"), std::string::npos);
     EXPECT_NE(refused({"m", "--allowed-origins", "[1]"}).find("[1] is not a JSON list"),

@@ -64,7 +64,7 @@ TEST_F(ServedModelTest, DefaultsOfTheGenerationConfig) {
 TEST_F(ServedModelTest, FlagsGoBeforeTheGenerationConfig) {
     write(R"({"temperature": 0.6, "top_p": 0.95})");
     EXPECT_EQ(load_sampling_defaults("").value().temperature, 1);
-    const auto defaults = load_sampling_defaults(folder(), R"({"temperature":0.2,"top_k":5})");
+    auto defaults = load_sampling_defaults(folder(), R"({"temperature":0.2,"top_k":5})");
     EXPECT_EQ(defaults.value().temperature, 0.2);
     EXPECT_EQ(defaults.value().top_k, 5);
     EXPECT_EQ(defaults.value().top_p, 0.95);
