@@ -20,9 +20,7 @@ public:
     std::optional<uint64_t> seed() const override { return 0; }
     void begin(http::Exchange&) override {}
     bool take(int64_t, TokenEvent, http::Exchange&) override { return true; }
-    void finish(http::Exchange& http) override {
-        http.reply(200, "application/json", json_, cors_headers());
-    }
+    void finish(http::Exchange& http) override { http.reply(200, "application/json", json_); }
     void fail(http::Exchange& http, const api::RequestError& error) override {
         refuse(http, error);
     }
@@ -30,15 +28,6 @@ public:
 private:
     const std::string json_;
 };
-
-std::vector<Token> tokens_of_text(const Tokenizer& tokenizer, const std::string& text,
-                                  bool add_special_tokens) {
-    std::vector<Token> tokens = tokenizer.encode(text);
-    const std::optional<Token> bos = tokenizer.bos();
-    if (add_special_tokens && tokenizer.add_bos() && bos && (tokens.empty() || tokens[0] != *bos))
-        tokens.insert(tokens.begin(), *bos);
-    return tokens;
-}
 
 // An AddedToken object is its content; everything else stays.
 std::string plain_value(const JsonValue& value) {
@@ -64,8 +53,7 @@ ReplyOrError prepare_tokenize(const ServedModel& model, const std::string& body,
         if (auto* error = std::get_if<api::RequestError>(&prompt)) return std::move(*error);
         tokens = std::get<std::vector<Token>>(std::move(prompt));
     } else {
-        tokens = tokens_of_text(*model.tokenizer, std::get<std::string>(request.input),
-                                request.add_special_tokens);
+        tokens = model.encode(std::get<std::string>(request.input), request.add_special_tokens);
     }
     std::optional<std::vector<std::string>> strings;
     if (request.return_token_strs) {
