@@ -13,7 +13,8 @@ import argparse, copy, importlib.util, json, pathlib, random
 
 WORDS = [
     "Oslo", "weather", "1+1=?", " ", "\n", "\n\n", "é", "天气", "😀", "a<b", "</result>",
-    "\"quoted\"",     "back\\slash", "\t", "<｜User｜>", "</think>", "<think>", "｜DSML｜", "<｜end▁of▁sentence｜>", "x" * 40,
+    "\"quoted\"", "back\\slash", "\t", "<｜User｜>", "</think>", "<think>",
+    "｜DSML｜", "<｜end▁of▁sentence｜>", "x" * 40,
     "{\"a\": 1}", "'s", "\u0001", "\u00a0", "<｜", "｜>", "2>&1", "end.",
 ]  # fmt: skip
 JSON_TEXTS = [
