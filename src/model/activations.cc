@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "model/draw_tokens.h"
+#include "ops/linear/linear.h"
+
 namespace fathom {
 namespace {
 
@@ -9,17 +12,12 @@ constexpr int64_t kIndexLogitsBytes = int64_t{64} << 20;
 // Each temporary is rounded up to 64 bytes; far fewer than this many live at once.
 constexpr int64_t kRounding = 64 * 64;
 
-// What ops::linear takes for T rows of K inputs, rounded or rearranged, and their scales.
-int64_t linear_bytes(int64_t T, int64_t K, int64_t width) {
-    return T * K * std::max<int64_t>(width, 2) + T * K / 32 + T * 8;
-}
-
-int64_t indexer_bytes(const ModelArgs& args, int64_t T, int64_t P, int64_t width,
+int64_t indexer_bytes(const ModelArgs& args, int64_t T, int64_t P, DType dtype,
                       IndexFormat format) {
-    const int64_t H = args.index_n_heads, D = args.index_head_dim;
+    const int64_t H = args.index_n_heads, D = args.index_head_dim, width = size_of(dtype);
     const int64_t codes = format == IndexFormat::fp8 ? T * H * (D + 4) : 0;
     const int64_t scores = index_logits_rows(T, P) * P * 4 + T * 64;
-    const int64_t inputs = linear_bytes(T, std::max(args.dim, args.q_lora_rank), width);
+    const int64_t inputs = linear_input_bytes(T, std::max(args.dim, args.q_lora_rank), dtype);
     return T * (1 + H) * D * width + T * H * 4 + std::max(codes + scores, inputs);
 }
 
@@ -32,31 +30,32 @@ int64_t attention_runs_bytes(const ModelArgs& args, int64_t T, int threads) {
                      args.index_topk * 4 + 64);
 }
 
-int64_t attention_bytes(const ModelArgs& args, int64_t T, int64_t P, int64_t width,
+int64_t attention_bytes(const ModelArgs& args, int64_t T, int64_t P, DType dtype,
                         IndexFormat format, int threads) {
-    const int64_t H = args.n_heads;
+    const int64_t H = args.n_heads, width = size_of(dtype);
     const int64_t queries =
         args.q_lora_rank + H * args.qk_head_dim() + args.kv_lora_rank + args.qk_rope_head_dim;
     const int64_t latents = T * H * (2 * args.kv_lora_rank + args.v_head_dim) * width;
-    const int64_t attending = latents + std::max(linear_bytes(T, H * args.v_head_dim, width),
+    const int64_t attending = latents + std::max(linear_input_bytes(T, H * args.v_head_dim, dtype),
                                                  attention_runs_bytes(args, T, threads));
     return T * queries * width + T * args.index_topk * 4 +
-           std::max(indexer_bytes(args, T, P, width, format), attending);
+           std::max(indexer_bytes(args, T, P, dtype, format), attending);
 }
 
-int64_t mlp_bytes(int64_t T, int64_t dim, int64_t inter, int64_t width) {
-    return T * 2 * inter * width + linear_bytes(T, std::max(dim, inter), width);
+int64_t mlp_bytes(int64_t T, int64_t dim, int64_t inter, DType dtype) {
+    return T * 2 * inter * size_of(dtype) + linear_input_bytes(T, std::max(dim, inter), dtype);
 }
 
-int64_t moe_bytes(const ModelArgs& args, int64_t T, int64_t width) {
+int64_t moe_bytes(const ModelArgs& args, int64_t T, DType dtype) {
+    const int64_t width = size_of(dtype);
     const int64_t R = T * args.n_activated_experts, inter = args.moe_inter_dim;
     const int64_t choice = R * 8, rows = R * args.dim * width + R * 4 + args.n_routed_experts * 4;
-    const int64_t gate = T * args.n_routed_experts * 4 + linear_bytes(T, args.dim, width);
+    const int64_t gate = T * args.n_routed_experts * 4 + linear_input_bytes(T, args.dim, dtype);
     const int64_t experts =
         R * 2 * inter * width +
-        std::max({linear_bytes(R, std::max(args.dim, args.moe_inter_dim), width) +
+        std::max({linear_input_bytes(R, std::max(args.dim, args.moe_inter_dim), dtype) +
                       args.n_routed_experts * 8,
-                  mlp_bytes(T, args.dim, args.n_shared_experts * inter, width), R * 8 + T * 4});
+                  mlp_bytes(T, args.dim, args.n_shared_experts * inter, dtype), R * 8 + T * 4});
     return choice + std::max(gate, rows + experts);
 }
 
@@ -69,18 +68,18 @@ int64_t index_logits_rows(int64_t T, int64_t P) {
 
 int64_t activation_bytes(const ModelArgs& args, const Limits& limits, DType dtype,
                          IndexFormat index, int threads) {
-    const int64_t T = limits.batch_tokens_max, S = limits.batch_sequences_max;
+    const int64_t T = limits.batch_tokens_max, R = limits.logits_rows_max;
     const int64_t P = limits.sequence_tokens_max, width = size_of(dtype), dim = args.dim;
-    const int64_t logits = S * args.vocab_size * 4;
+    const int64_t logits = R * args.vocab_size * 4;
     const int64_t step = T * 2 * dim * width + T * args.qk_rope_head_dim * 4;
     const int64_t layer =
         T * dim * width +
-        std::max({attention_bytes(args, T, P, width, index, threads),
-                  mlp_bytes(T, dim, args.inter_dim, width), moe_bytes(args, T, width)});
-    // The head sees the last rows only; drawing takes a count per id, and some numbers per row.
-    const int64_t head = S * 2 * dim * width + std::max(linear_bytes(S, dim, width),
-                                                        int64_t{4} * args.vocab_size + S * 256);
-    return logits + step + std::max(layer, head) + kRounding;
+        std::max({attention_bytes(args, T, P, dtype, index, threads),
+                  mlp_bytes(T, dim, args.inter_dim, dtype), moe_bytes(args, T, dtype)});
+    // The head sees the rows of logits only. Drawing begins when all but the logits is given back.
+    const int64_t head = R * 2 * dim * width + linear_input_bytes(R, dim, dtype);
+    const int64_t draw = draw_tokens_bytes(limits.batch_sequences_max, args.vocab_size);
+    return logits + std::max(step + std::max(layer, head), draw) + kRounding;
 }
 
 }  // namespace fathom

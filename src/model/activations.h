@@ -12,7 +12,7 @@ namespace fathom {
 int64_t index_logits_rows(int64_t T, int64_t P);
 
 // The most that the temporaries of a step can take, in bytes: what the arena of a Runner is made
-// of. Closed form over the model's sizes, the limits and the rank's threads;
+// of. Closed form over the model's sizes, the limits, the rank's threads and the instruction set;
 // model/activations_test.cc holds it to what is used.
 int64_t activation_bytes(const ModelArgs& args, const Limits& limits, DType dtype,
                          IndexFormat index, int threads);

@@ -6,13 +6,8 @@
 
 namespace fathom {
 
-const std::vector<http::Header>& cors_headers() {
-    static const std::vector<http::Header> headers{{"Access-Control-Allow-Origin", "*"}};
-    return headers;
-}
-
 void refuse(http::Exchange& http, const api::RequestError& error) {
-    http.reply(error.status, "application/json", api::to_json(error), cors_headers());
+    http.reply(error.status, "application/json", api::to_json(error));
 }
 
 std::string random_hex(int digits) {

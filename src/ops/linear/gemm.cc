@@ -5,6 +5,7 @@
 #include "base/isa.h"
 #include "ops/act_quant/act_quant_row.h"
 #include "ops/act_quant_i8/act_quant_i8_row.h"
+#include "ops/linear/linear.h"
 #include "ops/linear/pack.h"
 #include "ops/rows.h"
 #include "ops/vec8.h"
@@ -262,3 +263,12 @@ void check(const Linear& w) {
 }
 
 }  // namespace fathom::gemm
+
+int64_t fathom::linear_input_bytes(int64_t T, int64_t K, DType dtype) {
+    const Tensor x = view_of(nullptr, dtype, {T, K});
+    int64_t most = 0;
+    for (const auto kind : {Linear::Kind::bf16, Linear::Kind::fp8, Linear::Kind::w8a8_static,
+                            Linear::Kind::w8a8_dynamic})
+        most = std::max(most, gemm::input_bytes(kind, x));
+    return most;
+}

@@ -23,6 +23,11 @@ namespace ops {
 void linear(Stream& s, Tensor y, Tensor x, const Linear& w);
 }
 
+// The most that linear() and grouped_gemm() take from s.arena for T rows of K inputs in `dtype`,
+// whatever the kind of the weights: x rounded or rearranged, as the kernels of this process's
+// instruction set read it.
+int64_t linear_input_bytes(int64_t T, int64_t K, DType dtype);
+
 // The implementations behind it. Call these only from ops:: and from tests.
 namespace cpu {
 void linear(Stream& s, Tensor y, Tensor x, const Linear& w);

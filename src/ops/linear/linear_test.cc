@@ -131,6 +131,17 @@ TEST_P(LinearOp, NoRowsNoWork) {
     ops::linear(s_, allocate(DType::f32, {0, 16}), allocate(dtype(), {0, 128}), w.linear);
 }
 
+// What memory plans are made of, for every instruction set.
+TEST_P(LinearOp, TakesNoMoreOfTheArenaThanItSays) {
+    for (const auto& [N, K] : sizes()) {
+        const auto w = testing::random_linear(kind(), N, K, 1);
+        testing::CpuStream s;
+        ops::linear(s, allocate(DType::f32, {33, N}), testing::normal(dtype(), {33, K}, 2),
+                    w.linear);
+        EXPECT_LE(s.arena.high_water(), linear_input_bytes(33, K, dtype()) + 63) << K;
+    }
+}
+
 TEST_P(LinearOp, DeathSaysWhichSizeDisagrees) {
     const auto w = testing::random_linear(kind(), 16, 128, 1);
     EXPECT_DEATH(
