@@ -24,7 +24,8 @@ constexpr const char* kSchema = R"({"type":"object","properties":{
   "Color":{"type":"string","enum":["red"]}, "Level":{"type":"integer","enum":[1,2]},
   "Point":{"type":"object","properties":{"x":{"type":"integer"},"label":{"type":"string"}}},
   "Circle":{"properties":{"r":{"type":"number"}}},
-  "Tree":{"properties":{"v":{"type":"integer"},"kids":{"type":"array","items":{"$ref":"#/$defs/Tree"}}}},
+  "Tree":{"properties":{"v":{"type":"integer"},
+    "kids":{"type":"array","items":{"$ref":"#/$defs/Tree"}}}},
   "Loop":{"$ref":"#/$defs/Loop"}, "a/b~":{"type":"integer"},
   "Blow":{"type":"object","allOf":[{"$ref":"#/$defs/Blow"},{"$ref":"#/$defs/Blow"}]}
  }})";

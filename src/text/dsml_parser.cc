@@ -1,6 +1,7 @@
 #include "text/dsml_parser.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "text/json_value.h"
@@ -244,10 +245,8 @@ void DsmlParser::begin_parameter(std::string key, bool is_string) {
     const bool may_wrap = seen_++ == 0 && types_.may_wrap(key);
     write_wrapper();  // It is not alone.
     parameter_ = {.key = std::move(key), .is_string = is_string};
-    if (may_wrap) {
-        wrapper_.emplace();
-        return;
-    }
+    has_wrapper_ = may_wrap;
+    if (may_wrap) return;
     parameter_.streams = is_string && types_.stays_text(parameter_.key);
     if (parameter_.streams) write_member(parameter_.key, "\"");
 }
@@ -264,7 +263,7 @@ void DsmlParser::write_value(std::string_view text) {
 
 void DsmlParser::end_parameter() {
     if (parameter_.streams) return emit(Kind::call_arguments, "\"", calls_ - 1);
-    if (wrapper_) {
+    if (has_wrapper_) {
         wrapper_ = std::move(parameter_);
         return;
     }
@@ -274,8 +273,8 @@ void DsmlParser::end_parameter() {
 
 // The first parameter, that had to wait.
 void DsmlParser::write_wrapper() {
-    if (!wrapper_) return;
-    const Parameter wrapper = *std::exchange(wrapper_, std::nullopt);
+    if (!std::exchange(has_wrapper_, false)) return;
+    const Parameter wrapper = std::exchange(wrapper_, {});
     const auto members = seen_ == 1 ? types_.unwrapped(wrapper.value) : std::nullopt;
     if (!members)
         return write_member(wrapper.key,

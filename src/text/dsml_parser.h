@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -87,7 +86,8 @@ private:
     ArgumentTypes types_{""};
     int seen_ = 0, written_ = 0;  // parameters
     Parameter parameter_;
-    std::optional<Parameter> wrapper_;  // The first one, if it may hold all arguments.
+    bool has_wrapper_ = false;  // wrapper_ is the first one, and may hold all arguments.
+    Parameter wrapper_;
 
     // Content so far is blank: held back, dropped if a call follows. Behind a call blanks are
     // dropped at once.

@@ -71,118 +71,127 @@ struct Case {
     WholeReply reply;
 };
 
-// What a well-behaved model writes, then what others do.
-const std::vector<Case>& cases() {
-    static const std::vector<Case> kCases = {
-        {"", {}},
-        {"I'll check.\n\n{{B}}\n{{I get_weather}}\n{{P city true}}Oslo{{/P}}\n"
-         "{{P days false}}2{{/P}}\n{{/I}}\n{{/B}}",
-         {"", "I'll check.", {{"get_weather", R"({"city": "Oslo", "days": 2})"}}}},
-        {"\n\n{{B}}\n{{I now}}\n{{/I}}\n{{/B}}", {"", "", {{"now", "{}"}}}},
-        {"{{B}}\n{{I now}}\n\n{{/I}}\n{{/B}}\n\n", {"", "", {{"now", "{}"}}}},
-        {"Two.\n\n{{B}}\n{{I get_weather}}\n{{P city true}}Oslo{{/P}}\n{{/I}}\n"
-         "{{I get_weather}}\n{{P city true}}Bergen{{/P}}\n{{/I}}\n{{/B}}",
-         {"",
-          "Two.",
-          {{"get_weather", R"({"city": "Oslo"})"}, {"get_weather", R"({"city": "Bergen"})"}}}},
-        // Plain text that looks like it.
-        {"Use the <｜DSML｜ token", {"", "Use the <｜DSML｜ token", {}}},
-        {"a < b", {"", "a < b", {}}},
-        {"a <", {"", "a <", {}}},
-        {"line\n\n", {"", "line\n\n", {}}},
-        {" \n\n ", {"", " \n\n ", {}}},
-        {" \n\n x", {"", " \n\n x", {}}},
-        {"<｜DSML｜function_call>", {"", "<｜DSML｜function_call>", {}}},
-        {"a\n\n<｜DSML｜", {"", "a\n\n<｜DSML｜", {}}},
-        {"<<<｜DSML｜function_calls", {"", "<<<｜DSML｜function_calls", {}}},
-        // Newlines: the two in front of a block belong to it, others do not.
-        {"a\n\n\n{{B}}{{I f}}{{/I}}{{/B}}", {"", "a\n", {{"f", "{}"}}}},
-        {"a\n{{B}}{{I f}}{{/I}}{{/B}}", {"", "a\n", {{"f", "{}"}}}},
-        {" \n{{B}}{{I f}}{{/I}}{{/B}}", {"", "", {{"f", "{}"}}}},
-        {"x{{B}}{{I f}}{{/I}}{{/B}} \n done \n", {"", "xdone \n", {{"f", "{}"}}}},
-        // A second block goes on counting.
-        {"{{B}}{{I f}}{{/I}}{{/B}}\n\n{{B}}{{I g}}{{/I}}{{/B}}",
-         {"", "", {{"f", "{}"}, {"g", "{}"}}}},
-        {"{{B}}{{I f}}{{/I}}{{/B}} and {{B}}{{I g}}{{/I}}{{/B}}",
-         {"", "and ", {{"f", "{}"}, {"g", "{}"}}}},
-        // Blocks without a call are text.
-        {"a\n\n{{B}}\n{{/B}} b",
-         {"", "a\n\n<｜DSML｜function_calls>\n</｜DSML｜function_calls> b", {}}},
-        {"{{B}}", {"", "<｜DSML｜function_calls>", {}}},
-        {"a\n\n{{B}}\n<｜DSML｜invoke name=\"f",
-         {"", "a\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f", {}}},
-        {"`{{B}}` opens a block", {"", "`<｜DSML｜function_calls>` opens a block", {}}},
-        {"{{B}} x {{B}}{{I f}}{{/I}}{{/B}}", {"", "<｜DSML｜function_calls> x ", {{"f", "{}"}}}},
-        {"{{B}}{{B}}{{I f}}{{/I}}{{/B}}", {"", "<｜DSML｜function_calls>", {{"f", "{}"}}}},
-        {"{{B}}<｜DSML｜invoke name=\"\">{{/B}}",
-         {"", "<｜DSML｜function_calls><｜DSML｜invoke name=\"\"></｜DSML｜function_calls>", {}}},
-        {"{{B}}<｜DSML｜invoke nome=\"f\">",
-         {"", "<｜DSML｜function_calls><｜DSML｜invoke nome=\"f\">", {}}},
-        {"{{B}}<｜DSML｜invoker name=\"f\">",
-         {"", "<｜DSML｜function_calls><｜DSML｜invoker name=\"f\">", {}}},
-        {"{{I f}}{{/I}}", {"", "<｜DSML｜invoke name=\"f\"></｜DSML｜invoke>", {}}},
-        // Blanks and attributes more than needed.
-        {"{{B}} \n <｜DSML｜invoke\n name=\"f\" >\n <｜DSML｜parameter  name=\"k\"  "
-         "string=\"true\" >v{{/P}} "
-         "{{/I}} {{/B}}",
-         {"", "", {{"f", R"({"k": "v"})"}}}},
-        {"{{B}}<｜DSML｜invoke id=\"1\" name=\"a>b\">{{/I}}{{/B}}", {"", "", {{"a>b", "{}"}}}},
-        {"{{B}}{{I f}}<｜DSML｜parameter name=\"k\">5{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"f", R"({"k": "5"})"}}}},
-        {"{{B}}{{I f}}<｜DSML｜parameter nome=\"k\">5{{/P}}{{P a true}}b{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"f", R"({"a": "b"})"}}}},
-        {"{{B}}{{I f}}{\"a\":1}{{/I}}{{/B}}", {"", "", {{"f", "{}"}}}},
-        // What was not closed.
-        {"{{B}}{{I f}}{{P a true}}b{{/P}}{{/B}} after", {"", "after", {{"f", R"({"a": "b"})"}}}},
-        {"{{B}}{{I f}}{{P a true}}b{{/P}}{{I g}}{{/I}}{{/B}}",
-         {"", "", {{"f", R"({"a": "b"})"}, {"g", "{}"}}}},
-        {"{{B}}{{I f}}{{/I}} Done.", {"", "Done.", {{"f", "{}"}}}},
-        {"{{B}}{{I f}}{{/I}}\nand\n{{I g}}{{/I}}\n{{/B}}",
-         {"", "and\n", {{"f", "{}"}, {"g", "{}"}}}},
-        {"{{B}}{{I f}}{{/I}}<｜DSML｜invoke x>{{/B}}", {"", "<｜DSML｜invoke x>", {{"f", "{}"}}}},
-        // Cut anywhere: valid JSON comes out.
-        {"{{B}}\n{{I f}}\n{{P x true}}ab", {"", "", {{"f", R"({"x": "ab"})"}}}},
-        {"{{B}}\n{{I f}}\n{{P x true}}ab</｜DSML｜para", {"", "", {{"f", R"({"x": "ab"})"}}}},
-        {"{{B}}\n{{I f}}\n{{P x true}}a</", {"", "", {{"f", R"({"x": "a</"})"}}}},
-        {"{{B}}\n{{I f}}\n{{P x false}}[1, ", {"", "", {{"f", R"({"x": "[1, "})"}}}},
-        {"{{B}}\n{{I f}}\n{{P x false}}12", {"", "", {{"f", R"({"x": 12})"}}}},
-        {"{{B}}\n{{I f}}\n{{P x true}}a{{/P}}\n<｜DSML｜parameter name=\"y",
-         {"", "", {{"f", R"({"x": "a"})"}}}},
-        {"{{B}}\n{{I f}}", {"", "", {{"f", "{}"}}}},
-        {"{{B}}\n{{I f}}{{/I}}\n<｜DSML｜invoke name=\"g",
-         {"", "<｜DSML｜invoke name=\"g", {{"f", "{}"}}}},
-        {"{{B}}\n{{I f}}{{/I}}\n{{I g}}\n", {"", "", {{"f", "{}"}, {"g", "{}"}}}},
-        // Values are exact.
-        {"{{B}}{{I f}}{{P x true}}a<b && c>d 2>&1>{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"f", R"({"x": "a<b && c>d 2>&1>"})"}}}},
-        {"{{B}}{{I f}}{{P x true}}</p></｜DSML｜invoke>\"\\\n\t\x01é天气😀<{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"f", R"({"x": "</p></｜DSML｜invoke>\"\\\n\t\u0001é天气😀<"})"}}}},
-        {"{{B}}{{I f}}{{P x true}}{{/P}}{{P y true}}\n\n{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"f", R"({"x": "", "y": "\n\n"})"}}}},
-        {"{{B}}{{I any}}{{P a\\b é false}}{\"k\":[1e2,true,null]}{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"any", R"({"a\\b é": {"k": [100.0, true, null]}})"}}}},
-        {"{{B}}{{I any}}{{P a true}}1{{/P}}{{P a true}}2{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"any", R"({"a": "1", "a": "2"})"}}}},
-        // Types by the schema.
-        {"{{B}}{{I get_weather}}{{P days true}}2{{/P}}{{P city false}}0150{{/P}}{{P x "
-         "true}}5{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"get_weather", R"({"days": 2, "city": "0150", "x": "5"})"}}}},
-        {"{{B}}{{I get_weather}}{{P arguments "
-         "false}}{\"city\":\"Oslo\",\"days\":\"2\"}{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"get_weather", R"({"city": "Oslo", "days": 2})"}}}},
-        {"{{B}}{{I get_weather}}{{P input true}}{\"city\":\"Oslo\"}{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"get_weather", R"({"city": "Oslo"})"}}}},
-        {"{{B}}{{I get_weather}}{{P input true}}{}{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"get_weather", "{}"}}}},
-        {"{{B}}{{I get_weather}}{{P input false}}{\"city\":\"Oslo\"}{{/P}}{{P days "
-         "false}}2{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"get_weather", R"({"input": {"city": "Oslo"}, "days": 2})"}}}},
-        {"{{B}}{{I get_weather}}{{P input true}}{\"town\":\"Oslo\"}{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"get_weather", R"({"input": "{\"town\":\"Oslo\"}"})"}}}},
-        {"{{B}}{{I any}}{{P input true}}{\"city\":\"Oslo\"}{{/P}}{{/I}}{{/B}}",
-         {"", "", {{"any", R"({"input": "{\"city\":\"Oslo\"}"})"}}}},
-    };
-    return kCases;
+// What a well-behaved model writes, and plain text that looks like it.
+const Case kBlocks[] = {
+    {"", {}},
+    {"I'll check.\n\n{{B}}\n{{I get_weather}}\n{{P city true}}Oslo{{/P}}\n"
+     "{{P days false}}2{{/P}}\n{{/I}}\n{{/B}}",
+     {"", "I'll check.", {{"get_weather", R"({"city": "Oslo", "days": 2})"}}}},
+    {"\n\n{{B}}\n{{I now}}\n{{/I}}\n{{/B}}", {"", "", {{"now", "{}"}}}},
+    {"{{B}}\n{{I now}}\n\n{{/I}}\n{{/B}}\n\n", {"", "", {{"now", "{}"}}}},
+    {"Two.\n\n{{B}}\n{{I get_weather}}\n{{P city true}}Oslo{{/P}}\n{{/I}}\n"
+     "{{I get_weather}}\n{{P city true}}Bergen{{/P}}\n{{/I}}\n{{/B}}",
+     {"",
+      "Two.",
+      {{"get_weather", R"({"city": "Oslo"})"}, {"get_weather", R"({"city": "Bergen"})"}}}},
+    // Plain text that looks like it.
+    {"Use the <｜DSML｜ token", {"", "Use the <｜DSML｜ token", {}}},
+    {"a < b", {"", "a < b", {}}},
+    {"a <", {"", "a <", {}}},
+    {"line\n\n", {"", "line\n\n", {}}},
+    {" \n\n ", {"", " \n\n ", {}}},
+    {" \n\n x", {"", " \n\n x", {}}},
+    {"<｜DSML｜function_call>", {"", "<｜DSML｜function_call>", {}}},
+    {"a\n\n<｜DSML｜", {"", "a\n\n<｜DSML｜", {}}},
+    {"<<<｜DSML｜function_calls", {"", "<<<｜DSML｜function_calls", {}}},
+    // Newlines: the two in front of a block belong to it, others do not.
+    {"a\n\n\n{{B}}{{I f}}{{/I}}{{/B}}", {"", "a\n", {{"f", "{}"}}}},
+    {"a\n{{B}}{{I f}}{{/I}}{{/B}}", {"", "a\n", {{"f", "{}"}}}},
+    {" \n{{B}}{{I f}}{{/I}}{{/B}}", {"", "", {{"f", "{}"}}}},
+    {"x{{B}}{{I f}}{{/I}}{{/B}} \n done \n", {"", "xdone \n", {{"f", "{}"}}}},
+    // A second block goes on counting.
+    {"{{B}}{{I f}}{{/I}}{{/B}}\n\n{{B}}{{I g}}{{/I}}{{/B}}", {"", "", {{"f", "{}"}, {"g", "{}"}}}},
+    {"{{B}}{{I f}}{{/I}}{{/B}} and {{B}}{{I g}}{{/I}}{{/B}}",
+     {"", "and ", {{"f", "{}"}, {"g", "{}"}}}},
+    // Blocks without a call are text.
+    {"a\n\n{{B}}\n{{/B}} b",
+     {"", "a\n\n<｜DSML｜function_calls>\n</｜DSML｜function_calls> b", {}}},
+    {"{{B}}", {"", "<｜DSML｜function_calls>", {}}},
+    {"a\n\n{{B}}\n<｜DSML｜invoke name=\"f",
+     {"", "a\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f", {}}},
+    {"`{{B}}` opens a block", {"", "`<｜DSML｜function_calls>` opens a block", {}}},
+    {"{{B}} x {{B}}{{I f}}{{/I}}{{/B}}", {"", "<｜DSML｜function_calls> x ", {{"f", "{}"}}}},
+    {"{{B}}{{B}}{{I f}}{{/I}}{{/B}}", {"", "<｜DSML｜function_calls>", {{"f", "{}"}}}},
+    {"{{B}}<｜DSML｜invoke name=\"\">{{/B}}",
+     {"", "<｜DSML｜function_calls><｜DSML｜invoke name=\"\"></｜DSML｜function_calls>", {}}},
+    {"{{B}}<｜DSML｜invoke nome=\"f\">",
+     {"", "<｜DSML｜function_calls><｜DSML｜invoke nome=\"f\">", {}}},
+    {"{{B}}<｜DSML｜invoker name=\"f\">",
+     {"", "<｜DSML｜function_calls><｜DSML｜invoker name=\"f\">", {}}},
+    {"{{I f}}{{/I}}", {"", "<｜DSML｜invoke name=\"f\"></｜DSML｜invoke>", {}}},
+};
+
+// What other models write.
+const Case kMalformed[] = {
+    // Blanks and attributes more than needed.
+    {"{{B}} \n <｜DSML｜invoke\n name=\"f\" >\n <｜DSML｜parameter  name=\"k\"  "
+     "string=\"true\" >v{{/P}} "
+     "{{/I}} {{/B}}",
+     {"", "", {{"f", R"({"k": "v"})"}}}},
+    {"{{B}}<｜DSML｜invoke id=\"1\" name=\"a>b\">{{/I}}{{/B}}", {"", "", {{"a>b", "{}"}}}},
+    {"{{B}}{{I f}}<｜DSML｜parameter name=\"k\">5{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"f", R"({"k": "5"})"}}}},
+    {"{{B}}{{I f}}<｜DSML｜parameter nome=\"k\">5{{/P}}{{P a true}}b{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"f", R"({"a": "b"})"}}}},
+    {"{{B}}{{I f}}{\"a\":1}{{/I}}{{/B}}", {"", "", {{"f", "{}"}}}},
+    // What was not closed.
+    {"{{B}}{{I f}}{{P a true}}b{{/P}}{{/B}} after", {"", "after", {{"f", R"({"a": "b"})"}}}},
+    {"{{B}}{{I f}}{{P a true}}b{{/P}}{{I g}}{{/I}}{{/B}}",
+     {"", "", {{"f", R"({"a": "b"})"}, {"g", "{}"}}}},
+    {"{{B}}{{I f}}{{/I}} Done.", {"", "Done.", {{"f", "{}"}}}},
+    {"{{B}}{{I f}}{{/I}}\nand\n{{I g}}{{/I}}\n{{/B}}", {"", "and\n", {{"f", "{}"}, {"g", "{}"}}}},
+    {"{{B}}{{I f}}{{/I}}<｜DSML｜invoke x>{{/B}}", {"", "<｜DSML｜invoke x>", {{"f", "{}"}}}},
+    // Cut anywhere: valid JSON comes out.
+    {"{{B}}\n{{I f}}\n{{P x true}}ab", {"", "", {{"f", R"({"x": "ab"})"}}}},
+    {"{{B}}\n{{I f}}\n{{P x true}}ab</｜DSML｜para", {"", "", {{"f", R"({"x": "ab"})"}}}},
+    {"{{B}}\n{{I f}}\n{{P x true}}a</", {"", "", {{"f", R"({"x": "a</"})"}}}},
+    {"{{B}}\n{{I f}}\n{{P x false}}[1, ", {"", "", {{"f", R"({"x": "[1, "})"}}}},
+    {"{{B}}\n{{I f}}\n{{P x false}}12", {"", "", {{"f", R"({"x": 12})"}}}},
+    {"{{B}}\n{{I f}}\n{{P x true}}a{{/P}}\n<｜DSML｜parameter name=\"y",
+     {"", "", {{"f", R"({"x": "a"})"}}}},
+    {"{{B}}\n{{I f}}", {"", "", {{"f", "{}"}}}},
+    {"{{B}}\n{{I f}}{{/I}}\n<｜DSML｜invoke name=\"g",
+     {"", "<｜DSML｜invoke name=\"g", {{"f", "{}"}}}},
+    {"{{B}}\n{{I f}}{{/I}}\n{{I g}}\n", {"", "", {{"f", "{}"}, {"g", "{}"}}}},
+};
+
+const Case kValues[] = {
+    // Values are exact.
+    {"{{B}}{{I f}}{{P x true}}a<b && c>d 2>&1>{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"f", R"({"x": "a<b && c>d 2>&1>"})"}}}},
+    {"{{B}}{{I f}}{{P x true}}</p></｜DSML｜invoke>\"\\\n\t\x01é天气😀<{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"f", R"({"x": "</p></｜DSML｜invoke>\"\\\n\t\u0001é天气😀<"})"}}}},
+    {"{{B}}{{I f}}{{P x true}}{{/P}}{{P y true}}\n\n{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"f", R"({"x": "", "y": "\n\n"})"}}}},
+    {"{{B}}{{I any}}{{P a\\b é false}}{\"k\":[1e2,true,null]}{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"any", R"({"a\\b é": {"k": [100.0, true, null]}})"}}}},
+    {"{{B}}{{I any}}{{P a true}}1{{/P}}{{P a true}}2{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"any", R"({"a": "1", "a": "2"})"}}}},
+    // Types by the schema.
+    {"{{B}}{{I get_weather}}{{P days true}}2{{/P}}{{P city false}}0150{{/P}}{{P x "
+     "true}}5{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"get_weather", R"({"days": 2, "city": "0150", "x": "5"})"}}}},
+    {"{{B}}{{I get_weather}}{{P arguments "
+     "false}}{\"city\":\"Oslo\",\"days\":\"2\"}{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"get_weather", R"({"city": "Oslo", "days": 2})"}}}},
+    {"{{B}}{{I get_weather}}{{P input true}}{\"city\":\"Oslo\"}{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"get_weather", R"({"city": "Oslo"})"}}}},
+    {"{{B}}{{I get_weather}}{{P input true}}{}{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"get_weather", "{}"}}}},
+    {"{{B}}{{I get_weather}}{{P input false}}{\"city\":\"Oslo\"}{{/P}}{{P days "
+     "false}}2{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"get_weather", R"({"input": {"city": "Oslo"}, "days": 2})"}}}},
+    {"{{B}}{{I get_weather}}{{P input true}}{\"town\":\"Oslo\"}{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"get_weather", R"({"input": "{\"town\":\"Oslo\"}"})"}}}},
+    {"{{B}}{{I any}}{{P input true}}{\"city\":\"Oslo\"}{{/P}}{{/I}}{{/B}}",
+     {"", "", {{"any", R"({"input": "{\"city\":\"Oslo\"}"})"}}}},
+};
+
+std::vector<Case> cases() {
+    std::vector<Case> all(std::begin(kBlocks), std::end(kBlocks));
+    all.insert(all.end(), std::begin(kMalformed), std::end(kMalformed));
+    all.insert(all.end(), std::begin(kValues), std::end(kValues));
+    return all;
 }
 
 TEST(DsmlParser, Cases) {

@@ -64,7 +64,8 @@ private:
         if (auto* array = std::get_if<std::unique_ptr<JsonValue::Array>>(&open_.back()->value_))
             return &(*array)->emplace_back(std::move(value));
         auto& object = *std::get<std::unique_ptr<JsonValue::Object>>(open_.back()->value_);
-        return &object.emplace_back(std::move(key_), std::move(value)).value;
+        object.push_back({std::move(key_), std::move(value)});
+        return &object.back().value;
     }
     bool add(JsonValue value) {
         place(std::move(value));

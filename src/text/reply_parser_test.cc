@@ -166,6 +166,7 @@ TEST(ReplyParser, StopStringsSeeTheWholeReply) {
     // What only looked like one comes out.
     EXPECT_EQ(stopped(text, kThinking, {"</think>Thin", "four!"}).reply,
               (WholeReply{"One two.", "Three four", {}}));
+    EXPECT_EQ(stopped(text, kThinking, {"nk>Q"}).reply, (WholeReply{"One two.", "Three four", {}}));
     EXPECT_EQ(stopped(text, kThinking, {"four!"}).stopped, std::nullopt);
     EXPECT_EQ(stopped(str("a", kNow, "b"), kTools, {"invoke name"}).reply.calls.size(), 0u);
     EXPECT_EQ(stopped(str("a", kNow, "b"), kTools, {"</"}).reply,

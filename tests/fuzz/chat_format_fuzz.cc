@@ -3,11 +3,10 @@
 // them: a prompt whose own words are those of the format and whose tokens are its text, or one
 // sentence.
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 
-#include "base/file.h"
+#include "base/check.h"
 #include "text/chat_format.h"
 #include "text/python_json.h"
 #include "text/utf8.h"
@@ -17,9 +16,7 @@ namespace {
 
 const Tokenizer& small_tokenizer() {
     static const Tokenizer kSmall = [] {
-        const auto folder =
-            std::filesystem::path(__FILE__).parent_path() / "../golden/tokenizer/small";
-        return Tokenizer::open(folder).value();
+        return Tokenizer::open(FATHOM_SOURCE_DIR "/tests/golden/tokenizer/small").value();
     }();
     return kSmall;
 }

@@ -2,11 +2,10 @@
 // schema of function `f` up to a newline, and the reply. However it is cut, the same comes out, and
 // arguments are JSON.
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <string_view>
 
-#include "base/file.h"
+#include "base/check.h"
 #include "text/dsml_parser.h"
 #include "text/python_json.h"
 #include "text/reply_parser.h"
@@ -21,9 +20,7 @@ using testing::WholeReply;
 
 const Tokenizer& small_tokenizer() {
     static const Tokenizer kSmall = [] {
-        const auto folder =
-            std::filesystem::path(__FILE__).parent_path() / "../golden/tokenizer/small";
-        return Tokenizer::open(folder).value();
+        return Tokenizer::open(FATHOM_SOURCE_DIR "/tests/golden/tokenizer/small").value();
     }();
     return kSmall;
 }
@@ -60,13 +57,21 @@ WholeReply read(const ReplyParserOptions& options, const std::vector<Token>& tok
 // The same text, each byte that is in no added token as its own.
 std::vector<Token> bytewise(const std::vector<Token>& tokens) {
     const Tokenizer& tokenizer = small_tokenizer();
+    static const std::vector<Token> kOfByte = [&] {
+        std::vector<Token> list;
+        for (int code = 0; code < 256; ++code) {
+            const char byte = static_cast<char>(code);
+            list.push_back(tokenizer.encode({&byte, 1})[0]);
+        }
+        return list;
+    }();
     std::vector<Token> out;
     for (const Token token : tokens) {
         const std::string_view bytes = tokenizer.token_bytes(token);
         if (tokenizer.added_token(bytes) == token)
             out.push_back(token);
         else
-            for (const char& byte : bytes) out.push_back(tokenizer.encode({&byte, 1})[0]);
+            for (const char byte : bytes) out.push_back(kOfByte[static_cast<uint8_t>(byte)]);
     }
     return out;
 }

@@ -14,8 +14,7 @@ namespace fathom {
 namespace {
 
 const std::string& small_file(const char* name) {
-    static const std::filesystem::path kFolder =
-        std::filesystem::path(__FILE__).parent_path() / "../golden/tokenizer/small";
+    static const std::filesystem::path kFolder = FATHOM_SOURCE_DIR "/tests/golden/tokenizer/small";
     static const std::string kTokenizer = read_text(kFolder / "tokenizer.json", 1 << 20).value();
     static const std::string kConfig =
         read_text(kFolder / "tokenizer_config.json", 1 << 20).value();

@@ -12,13 +12,16 @@ to <functions>; or "error": true, where the encoder refuses.
 import argparse, copy, importlib.util, json, pathlib, random
 
 WORDS = [
-    "Oslo", "weather", "1+1=?", " ", "\n", "\n\n", "é", "天气", "😀", "a<b", "</result>", "\"quoted\"",
-    "back\\slash", "\t", "<｜User｜>", "</think>", "<think>", "｜DSML｜", "<｜end▁of▁sentence｜>", "x" * 40,
+    "Oslo", "weather", "1+1=?", " ", "\n", "\n\n", "é", "天气", "😀", "a<b", "</result>",
+    "\"quoted\"", "back\\slash", "\t", "<｜User｜>", "</think>", "<think>",
+    "｜DSML｜", "<｜end▁of▁sentence｜>", "x" * 40,
     "{\"a\": 1}", "'s", "\u0001", "\u00a0", "<｜", "｜>", "2>&1", "end.",
 ]  # fmt: skip
 JSON_TEXTS = [
     "1e2", "1.0", "-0", "-0.0", "1E-7", "12345678901234567890123", "true", "null", "[]", "{}",
-    "\"\\u00e9\\n\\\"\"", "[1,2.50,{\"k\":[null]}]", "{\"b\":1,\"a\":\"\\/x\"}", "\"\"", "\"Oslo\"", "0.1",
+    "\"\\u00e9\\n\\\"\"",
+    "[1,2.50,{\"k\":[null]}]",
+    "{\"b\":1,\"a\":\"\\/x\"}", "\"\"", "\"Oslo\"", "0.1",
     "{\"d\":1,\"e\":2,\"d\":3}", "\"a\\u0000b\"", "1e16", "123456789.125",
 ]  # fmt: skip
 NAMES = ["get_weather", "search", "run", "list_files", "名前", "f-1.x"]
@@ -37,14 +40,24 @@ class Maker:
             return [self.value(depth + 1) for _ in range(self.rng.randint(0, 3))]
         if kind == 7:
             return {self.text(2): self.value(depth + 1) for _ in range(self.rng.randint(0, 3))}
-        return [self.text(3), self.rng.randint(-9, 9**9), self.rng.random() * 1e6, True, None, 1.0][kind]
+        return [
+            self.text(3),
+            self.rng.randint(-9, 9**9),
+            self.rng.random() * 1e6,
+            True,
+            None,
+            1.0,
+        ][kind]
 
     def function(self):
         function = {"name": self.rng.choice(NAMES)}
         if self.rng.random() < 0.8:
             function["description"] = self.text(3)
         if self.rng.random() < 0.9:
-            function["parameters"] = {"type": "object", "properties": {self.text(1) or "p": self.value()}}
+            function["parameters"] = {
+                "type": "object",
+                "properties": {self.text(1) or "p": self.value()},
+            }
         if self.rng.random() < 0.2:
             function["strict"] = True
         return {"type": "function", "function": function}
@@ -54,7 +67,9 @@ class Maker:
 
     def arguments(self):
         count = self.rng.choice([0, 1, 1, 2, 3])
-        members = [f"{json.dumps(self.text(1) or 'k')}:{self.rng.choice(JSON_TEXTS)}" for _ in range(count)]
+        members = [
+            f"{json.dumps(self.text(1) or 'k')}:{self.rng.choice(JSON_TEXTS)}" for _ in range(count)
+        ]
         return "{" + ",".join(members) + "}"
 
     def call(self, n):
@@ -78,9 +93,13 @@ class Maker:
             messages.append({**reply, "tool_calls": calls})
             order = list(calls)
             for call in order:
-                messages.append({"role": "tool", "tool_call_id": call["id"], "content": self.text(3)})
+                messages.append(
+                    {"role": "tool", "tool_call_id": call["id"], "content": self.text(3)}
+                )
             if self.rng.random() < 0.03:
-                messages.append({"role": "tool", "tool_call_id": "call_0", "content": "one too many"})
+                messages.append(
+                    {"role": "tool", "tool_call_id": "call_0", "content": "one too many"}
+                )
         if self.rng.random() < 0.75:
             reply = {"role": "assistant", "content": self.text()}
             if self.rng.random() < 0.7:
@@ -141,12 +160,16 @@ def main():
     without = "".join(line + "\n" for line in begin.split("\n") if line)
     templates = {}
     for style, text in {"official": begin, "vllm": without}.items():
-        templates[style] = text.replace("{", "{{").replace("}", "}}") + "{tool_schemas}\n</functions>\n"
+        templates[style] = (
+            text.replace("{", "{{").replace("}", "}}") + "{tool_schemas}\n</functions>\n"
+        )
 
     goldens = json.loads((args.golden / "test_input.json").read_text(encoding="utf-8"))
     goldens["messages"][0]["tools"] = goldens.pop("tools")
     encoder.TOOLS_SYSTEM_TEMPLATE = templates["official"]
-    assert encoder.encode_messages(goldens["messages"], thinking_mode="thinking") == output.rstrip("\n")
+    assert encoder.encode_messages(goldens["messages"], thinking_mode="thinking") == output.rstrip(
+        "\n"
+    )
 
     with args.out.open("w", encoding="utf-8") as out:
         for i in range(args.count):
