@@ -27,6 +27,7 @@ class Server:
         self.log = ROOT / "build" / "clients" / "logs" / f"{time.monotonic_ns()}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.scheme, self.port, self.api_key = scheme, port, api_key
+        self.told_to_end = False
         command = [ROOT / "build" / "fathom", "serve", MODEL, "--port", str(port), *FLAGS,
                    *(["--served-model-name", *names] if names else []), *flags]
         with open(self.log, "wb") as log:
@@ -58,6 +59,7 @@ class Server:
         raise RuntimeError("fathom serve did not start: " + " | ".join(lines[-3:]))
 
     def signal(self, number):
+        self.told_to_end = True
         self.process.send_signal(number)
 
     def exit_code(self, seconds=30):
@@ -74,8 +76,8 @@ class Server:
     def __exit__(self, kind, *_):
         if kind is not None:
             return self.kill()
-        # With nothing left to do it has no reason to wait.
-        self.signal(signal.SIGTERM)
+        if not self.told_to_end:  # A second signal means: at once.
+            self.signal(signal.SIGTERM)
         try:
             code = self.exit_code()
         except subprocess.TimeoutExpired:

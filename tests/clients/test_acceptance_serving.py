@@ -214,7 +214,7 @@ def test_58_keys(guarded):
                                 json={"prompt": "x", "max_tokens": 1} if method == "POST" else None)
 
     for wrong in ({}, {"Authorization": "Bearer nope"}, {"Authorization": "key-1"},
-                  {"Authorization": "Bearer key-1x"}, {"Authorization": "Bearer "}):
+                  {"Authorization": "Bearer key-1x"}, {"Authorization": "Bearer"}):
         for method, path in (("GET", "/v1/models"), ("POST", COMPLETIONS)):
             reply = status(method, path, **wrong)
             assert reply.status_code == 401 and reply.json() == {"error": "Unauthorized"}, wrong
@@ -226,10 +226,12 @@ def test_58_keys(guarded):
 
 
 def test_58_without_a_key_any_is_ignored(server):
-    for header in ("Bearer None", "Bearer ", "Bearer EMPTY"):
-        reply = post(server, COMPLETIONS, {"prompt": "x", "max_tokens": 1},
-                     headers={"Authorization": header})
-        assert reply.status_code == 200
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        file = connection.makefile("rb")
+        for header in ("Bearer None", "Bearer ", "Bearer", "Bearer EMPTY"):
+            connection.sendall(raw("POST", COMPLETIONS, b'{"prompt":"x","max_tokens":1}',
+                                   f"Authorization: {header}"))
+            assert read_reply(file)[0] == 200, header
 
 
 def test_58_tls(tls, certificate):
@@ -305,9 +307,8 @@ def test_61_a_megabyte_of_prompt(server):
 
 @pytest.mark.needs_trained_model("64k tokens, which two cores compute for minutes")
 def test_61_a_long_prompt_stalls_nobody():
-    with Server("--max-model-len", "20000", "--max-num-batched-tokens", "256",
-                "--no-enable-prefix-caching") as slow:
-        prompt = [300 + i * i % 190 for i in range(12000)]
+    with Server("--max-num-batched-tokens", "256", "--no-enable-prefix-caching") as slow:
+        prompt = [300 + i * i % 190 for i in range(6000)]
         other, done = [], threading.Event()
 
         def decode():
@@ -324,8 +325,8 @@ def test_61_a_long_prompt_stalls_nobody():
         thread.join()
         gaps = [b - a for times in other for a, b in zip(times, times[1:]) if begin < b < begin + first]
         assert len(gaps) > 20, f"{len(gaps)} tokens beside a prompt of {first:.1f} s"
-        # 47 steps of 256 tokens; the last ones take longer than the first.
-        assert max(gaps) < first / 8, f"a gap of {max(gaps):.2f} s beside a prompt of {first:.1f} s"
+        # 24 steps of 256 tokens; the last ones take longer than the first.
+        assert max(gaps) < first / 6, f"a gap of {max(gaps):.2f} s beside a prompt of {first:.1f} s"
 
 
 def begin_stream(server, **more):
