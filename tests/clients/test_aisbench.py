@@ -2,6 +2,7 @@
 import asyncio
 import math
 
+import aiohttp
 import pytest
 
 from aisbench_models import PPLRequestOutput, RequestOutput, VLLMCustomAPI, VLLMCustomAPIChat
@@ -19,14 +20,15 @@ def made(kind, server, streaming, **more):
 
 
 def ask_all(model, max_out_len=12):
-    async def one(prompt):
+    async def one(prompt, session):
         output = RequestOutput(perf_mode=True)
-        await model.generate(prompt, max_out_len, output)
+        await model.generate(prompt, max_out_len, output, session)
         output.get_metrics()
         return output
 
     async def everyone():
-        return await asyncio.gather(*(one(prompt) for prompt in PROMPTS))
+        async with aiohttp.ClientSession() as session:  # One for all, as its runner has.
+            return await asyncio.gather(*(one(prompt, session) for prompt in PROMPTS))
 
     return asyncio.run(everyone())
 
