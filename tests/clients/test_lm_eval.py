@@ -23,7 +23,8 @@ def harness():
     import lm_eval
     import lm_eval.tasks
     datasets.config.HF_DATASETS_CACHE = ROOT / "build" / "clients" / "datasets"
-    return lm_eval, lm_eval.tasks.TaskManager(include_path=str(TASKS))
+    return lm_eval, lm_eval.tasks.TaskManager(include_path=str(TASKS),
+                                                 include_defaults=False)
 
 
 def evaluate(server, task, model="local-completions", chat=False, gen_kwargs=None, **model_args):
