@@ -93,7 +93,9 @@ LOOP = [{"role": "system", "content": "Be brief."},
 
 def loop_prompt(thinking):
     """Example E."""
-    begin, end = ("<think>Two lookups.</think>", "<think>") if thinking else ("</think>", "</think>")
+    begin, end = "</think>", "</think>"
+    if thinking:
+        begin, end = "<think>Two lookups.</think>", "<think>"
     return (f"{BOS}Be brief.\n\n{TOOLS_OF_WEATHER}{USER}Oslo and Bergen, 2 days?{ASSISTANT}{begin}"
             f"\n\n{block(('get_weather', OSLO), ('get_weather', BERGEN))}{EOS}"
             "\n\n<function_results>\n<result>rain</result>\n<result>sun</result>\n"

@@ -100,8 +100,8 @@ def test_28_without_thinking(server, more):
 
 def test_28_deepseeks_own_switch(server):
     for kind, tag in (("enabled", "<think>"), ("disabled", "</think>")):
-        told = answer(server, "/tokenize", {"messages": said("Hi"),
-                                            "chat_template_kwargs": {"thinking": kind == "enabled"}})
+        told = answer(server, "/tokenize", {
+            "messages": said("Hi"), "chat_template_kwargs": {"thinking": kind == "enabled"}})
         assert told["tokens"][-1] == token(tag)
         reply = chat(server, "Hi", thinking={"type": kind}, max_tokens=3, ignore_eos=True,
                      logit_bias={str(token("</think>")): -100})
@@ -131,7 +131,8 @@ def test_30_thinking_streamed(server):
 
 def test_30_include_reasoning_false(server):
     message = thoughtful(server)["message"]
-    body = {"logit_bias": {str(token("</think>")): 6}, "max_tokens": 1000, **forced("Yes."), **THINK}
+    body = {"logit_bias": {str(token("</think>")): 6}, "max_tokens": 1000, **forced("Yes."),
+            **THINK}
     seed = next(seed for seed in range(20) if
                 chat(server, "Is it?", seed=seed, **body)["message"] == message)
     hidden = chat(server, "Is it?", seed=seed, include_reasoning=False, **body)["message"]
@@ -146,7 +147,8 @@ def test_41_fields_that_clients_send_back(server):
                  service_tier="auto", verbosity="low", prompt_cache_key="k", safety_identifier="s")
     told = answer(server, "/tokenize", {"messages": history})
     assert reply["usage"]["prompt_tokens"] == told["count"]
-    assert told["tokens"] == ids(f"{BOS}{USER}Hi{ASSISTANT}</think>{EOS}{USER}Hi?{ASSISTANT}</think>")
+    assert told["tokens"] == ids(
+        f"{BOS}{USER}Hi{ASSISTANT}</think>{EOS}{USER}Hi?{ASSISTANT}</think>")
 
 
 def test_42_content_parts(server):
@@ -198,8 +200,8 @@ def test_45_json_object(server):
 def test_45_thinking_comes_before_the_schema(server):
     body = {"logit_bias": {str(token("</think>")): 6}, "max_tokens": 2000, **THINK}
     for seed in range(3):
-        message = chat(server, "Is it?", response_format=json_schema(), seed=seed, **body)["message"]
-        jsonschema.validate(json.loads(message["content"]), SCHEMA)
+        reply = chat(server, "Is it?", response_format=json_schema(), seed=seed, **body)
+        jsonschema.validate(json.loads(reply["message"]["content"]), SCHEMA)
 
 
 def test_45_regex_grammar_and_choice(server):

@@ -58,7 +58,8 @@ def test_03_not_healthy_before_it_is_ready():
         while not seen or seen[-1] != 200:
             assert starting.process.poll() is None and len(seen) < 20000, starting.said()[-300:]
             try:
-                seen.append(httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).status_code)
+                reply = httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False)
+                seen.append(reply.status_code)
             except httpx.TransportError:
                 seen.append("refused")
                 time.sleep(0.002)
@@ -140,7 +141,8 @@ def test_55_every_name_from_the_start():
         samples = metrics(fresh)
         names = {name for name, _ in samples}
         wanted = {f"vllm:{name}_total" for name in COUNTERS} | {f"vllm:{name}" for name in GAUGES} \
-            | {f"vllm:{name}_{part}" for name in HISTOGRAMS for part in ("bucket", "sum", "count")} \
+            | {f"vllm:{name}_{part}" for name in HISTOGRAMS
+               for part in ("bucket", "sum", "count")} \
             | {"vllm:request_success_total"}
         assert not wanted - names, f"missing: {sorted(wanted - names)}"
         for reason in ("stop", "length", "abort", "error"):
@@ -323,7 +325,8 @@ def test_61_a_long_prompt_stalls_nobody():
         first = streamed.times[0] - begin
         done.set()
         thread.join()
-        gaps = [b - a for times in other for a, b in zip(times, times[1:]) if begin < b < begin + first]
+        gaps = [b - a for times in other for a, b in zip(times, times[1:])
+                if begin < b < begin + first]
         assert len(gaps) > 20, f"{len(gaps)} tokens beside a prompt of {first:.1f} s"
         # 24 steps of 256 tokens; the last ones take longer than the first.
         assert max(gaps) < first / 6, f"a gap of {max(gaps):.2f} s beside a prompt of {first:.1f} s"

@@ -14,8 +14,8 @@ BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```$", PAGE, re.M | re.S)
 
 
 def name_of(block):
-    words = re.search(r"\b(curl \S*/v1/\S+|lm_eval|vllm_bench|ais_bench|anthropic|langchain\w*|litellm|"
-                      r"openai)", block)
+    words = re.search(r"\b(curl \S*/v1/\S+|lm_eval|vllm_bench|ais_bench|anthropic|langchain\w*|"
+                      r"litellm|openai)", block)
     return words[1].replace("http://127.0.0.1:8000", "") if words else block[:20]
 
 

@@ -104,8 +104,9 @@ def test_chat(client):
 
 
 def test_chat_stream_helper(client):
-    with client.chat.completions.stream(model=MODEL, messages=user("Hi"), extra_body=forced("Hello."),
-                                        stream_options={"include_usage": True}) as events:
+    with client.chat.completions.stream(model=MODEL, messages=user("Hi"),
+                                        stream_options={"include_usage": True},
+                                        extra_body=forced("Hello.")) as events:
         kinds = [event.type for event in events]
         final = events.get_final_completion()
     assert {"chunk", "content.delta", "content.done"} <= set(kinds)
@@ -251,7 +252,7 @@ def test_responses_parse(client):
 
 
 def test_responses_tools(client):
-    tool = {"type": "function", **{key: value for key, value in WEATHER_IN_OSLO["function"].items()}}
+    tool = {"type": "function", **WEATHER_IN_OSLO["function"]}
     reply = client.responses.create(model=MODEL, input="Weather?", tools=[tool],
                                     tool_choice="required", max_output_tokens=500)
     calls = [item for item in reply.output if item.type == "function_call"]

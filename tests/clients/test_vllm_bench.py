@@ -48,7 +48,8 @@ def test_06_acceptance_is_printed(mtp, tmp_path):
 
 def test_06_the_tokenizers_agree(server):
     text = " ".join(["Lorem ipsum 123 dolor"] * 20)
-    told = answer(server, "/tokenize", {"model": MODEL, "prompt": text, "add_special_tokens": False})
+    told = answer(server, "/tokenize", {"model": MODEL, "prompt": text,
+                                        "add_special_tokens": False})
     assert told["tokens"] == ids(text)
 
 
@@ -105,7 +106,7 @@ def test_68_evalscope(server):
 
 def test_68_aiperf(server):
     before = metric(server, "generation_tokens_total")
-    reply = post(server, COMPLETIONS, {"prompt": "x", "max_tokens": 3, "ignore_eos": True}, headers={
-        "X-Request-ID": "1", "X-Correlation-ID": "2", "X-Session-Affinity": "3"})
+    reply = post(server, COMPLETIONS, {"prompt": "x", "max_tokens": 3, "ignore_eos": True},
+                 headers={"X-Request-ID": "1", "X-Correlation-ID": "2", "X-Session-Affinity": "3"})
     assert reply.json()["id"] == "cmpl-1"
     assert metric(server, "generation_tokens_total") == before + 3

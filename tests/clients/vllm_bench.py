@@ -119,7 +119,7 @@ async def ask(session, url, body, request_id):
 
 
 async def drafts(session, base):
-    """The counters of speculation: {name or (name, position): value}; empty where there are none."""
+    """The counters of speculation: {name or (name, position): value}; empty where none are."""
     async with session.get(base + "/metrics") as reply:
         text = await reply.text() if reply.status == 200 else ""
     found = {}
