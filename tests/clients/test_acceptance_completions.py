@@ -361,9 +361,10 @@ def test_54_no_half_characters(server):
 
 def test_67_null_is_the_default(server):
     fields = ["stop", "logprobs", "seed", "max_tokens", "temperature", "top_p", "top_k", "min_p",
-              "n", "presence_penalty", "frequency_penalty", "repetition_penalty", "logit_bias", "user",
-              "stop_token_ids", "stream", "stream_options", "echo", "prompt_logprobs", "suffix",
-              "response_format", "structured_outputs", "allowed_token_ids", "kv_transfer_params",
+              "n", "presence_penalty", "frequency_penalty", "repetition_penalty",
+              "logit_bias", "user", "stop_token_ids", "stream", "stream_options",
+              "echo", "prompt_logprobs", "suffix", "response_format",
+              "structured_outputs", "allowed_token_ids", "kv_transfer_params",
               "truncate_prompt_tokens", "model", "best_of"]
     reply = complete(server, SEED_PROMPT, ignore_eos=True, **dict.fromkeys(fields))
     assert reply["usage"]["completion_tokens"] == 16
