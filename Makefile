@@ -31,7 +31,7 @@ export CUDACXX := $(NVCC)
 # ctest refuses to pass when there was nothing to run.
 CTEST = ctest --output-on-failure --no-tests=error --parallel 2
 
-.PHONY: help setup build serve test bench format format-check tidy asan tsan cuda fuzz mutate clean
+.PHONY: help setup build serve test test-clients bench format format-check tidy asan tsan cuda fuzz mutate clean
 
 help:  ## this list
 	@printf 'fathom: a server for DeepSeek-V3.2\n\n'
@@ -59,6 +59,10 @@ test:  ## all tests, then the exactness tests again without AVX-512
 	@$(CTEST) --test-dir build/dev
 	@echo '==> the exactness tests with FATHOM_ISA=avx2'
 	@FATHOM_ISA=avx2 $(CTEST) --test-dir build/dev --label-regex exact
+
+test-clients: build  ## openai, lm_eval, AISBench, langchain...; ARGS="-k tools" chooses
+	@scripts/setup build clients
+	@scripts/clients $(ARGS)
 
 bench:  ## all benchmarks; ARGS="--benchmark_filter=..." chooses
 	@scripts/setup build bench

@@ -1,0 +1,110 @@
+"""Servers, one per set of flags, each started when the first test asks for it; and what is said at
+the end about checks that a random checkpoint can only half pass."""
+import os
+import socket
+import sys
+import time
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(__file__))
+
+from server import Server  # noqa: E402
+
+# No client may look for anything outside this machine.
+os.environ.update({"HF_HUB_OFFLINE": "1", "HF_DATASETS_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1",
+                   "HF_HUB_DISABLE_TELEMETRY": "1", "OPENAI_AGENTS_DISABLE_TRACING": "1",
+                   "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LANGSMITH_TRACING": "false",
+                   "TOKENIZERS_PARALLELISM": "false", "NO_PROXY": "127.0.0.1"})
+
+
+@pytest.fixture(scope="session")
+def server():
+    """What most tests talk to."""
+    with Server() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def detailed():
+    """With the flags that add something to answers."""
+    with Server("--enable-prompt-tokens-details", "--enable-request-id-headers",
+                "--enable-tokenizer-info-endpoint") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def guarded():
+    with Server("--api-key", "key-1", "key-2", api_key="key-2") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1: {"ca", "cert", "key"}, each the path of a PEM file."""
+    import trustme
+    folder = tmp_path_factory.mktemp("tls")
+    authority = trustme.CA()
+    issued = authority.issue_cert("127.0.0.1", "localhost")
+    paths = {name: str(folder / f"{name}.pem") for name in ("ca", "cert", "key")}
+    authority.cert_pem.write_to_path(paths["ca"])
+    issued.private_key_pem.write_to_path(paths["key"])
+    for blob in issued.cert_chain_pems:
+        blob.write_to_path(paths["cert"], append=True)
+    return paths
+
+
+@pytest.fixture(scope="session")
+def tls(certificate):
+    with Server("--ssl-certfile", certificate["cert"], "--ssl-keyfile", certificate["key"],
+                scheme="https") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def mtp():
+    """Two tokens ahead by the MTP layer."""
+    with Server("--speculative-config",
+                '{"num_speculative_tokens":2,"method":"deepseek_mtp"}') as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def bare():
+    """As `make serve` starts it: the names it has by itself, no flags for chat."""
+    with Server(names=None) as running:
+        yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def idle(request):
+    """A kept connection that says nothing from the first test to the one that uses it."""
+    if not any(item.name == "test_60_a_connection_idle_for_60_s" for item in request.session.items):
+        yield None
+        return
+    at = request.getfixturevalue("server")
+    with socket.create_connection(("127.0.0.1", at.port)) as connection:
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        yield connection, time.monotonic()
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "needs_trained_model(what): the other half of the check, "
+                            "which asks what only a trained or full-size model can answer")
+
+
+def pytest_terminal_summary(terminalreporter):
+    reports = [report for kind in ("passed", "failed") for report in
+               terminalreporter.stats.get(kind, ()) if report.when == "call"]
+    halves = [(report.nodeid.split("::")[-1], what) for report in reports
+              for name, what in report.user_properties if name == "needs_trained_model"]
+    if halves:
+        terminalreporter.section("passed or failed mechanically; left to a trained model")
+    for name, what in halves:
+        terminalreporter.line(f"{name}: {what}")
+
+
+def pytest_runtest_setup(item):
+    for mark in item.iter_markers("needs_trained_model"):
+        item.user_properties.append(("needs_trained_model", mark.args[0]))
