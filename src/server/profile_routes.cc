@@ -9,6 +9,7 @@
 #include "api/json_text.h"
 #include "base/log.h"
 #include "base/trace.h"
+#include "text/json_value.h"
 
 namespace fathom {
 namespace {
@@ -67,7 +68,7 @@ void ProfileRoutes::stop(http::Exchange& http) {
                              return reply_error(*http, api::error_of(written.error()).status,
                                                 written.error().message);
                          http->reply(200, "application/json",
-                                     str(R"({"trace":)", api::quoted(written.value()), "}"));
+                                     str(R"({"trace":)", json_quoted(written.value()), "}"));
                      });
     if (!taken) reply_error(http, 429, "too many requests wait to be read; try again later");
 }

@@ -4,6 +4,7 @@
 #include "api/json_text.h"
 #include "api/models.h"
 #include "base/version.h"
+#include "text/json_value.h"
 
 namespace fathom {
 namespace {
@@ -56,7 +57,7 @@ void StatusRoutes::models(http::Exchange& http) const {
 
 void StatusRoutes::server_info(http::Exchange& http) const {
     reply_json(http, str(R"({"server":"fathom","version":")", kVersion, R"(","model":)",
-                         api::quoted(model_.names[0]), R"(,"root":)", api::quoted(model_.path),
+                         json_quoted(model_.names[0]), R"(,"root":)", json_quoted(model_.path),
                          R"(,"max_model_len":)", model_.max_model_len, R"(,"vocab_size":)",
                          model_.vocab_size, "}"));
 }
