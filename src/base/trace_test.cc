@@ -36,6 +36,16 @@ TEST(Trace, NothingIsKeptWhileNothingIsRecorded) {
     EXPECT_EQ(trace::stop(), "");
 }
 
+TEST(Trace, ASpanOfAnEarlierTraceIsNotOfThisOne) {
+    ASSERT_TRUE(trace::start());
+    {
+        const trace::Span span("across");
+        trace::stop();
+        ASSERT_TRUE(trace::start());
+    }
+    EXPECT_TRUE(spans(trace::stop()).empty());
+}
+
 TEST(Trace, SpansOfAThreadNest) {
     ASSERT_TRUE(trace::start());
     const auto work = [] {
