@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "text/json_value.h"
+
 namespace fathom {
 namespace {
 

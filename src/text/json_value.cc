@@ -95,31 +95,9 @@ private:
 
 namespace {
 
-void append_escaped(std::string& out, char c) {
-    constexpr char kHex[] = "0123456789abcdef";
-    switch (c) {
-        case '"': out += "\\\""; return;
-        case '\\': out += "\\\\"; return;
-        case '\b': out += "\\b"; return;
-        case '\f': out += "\\f"; return;
-        case '\n': out += "\\n"; return;
-        case '\r': out += "\\r"; return;
-        case '\t': out += "\\t"; return;
-        default: break;
-    }
-    const auto code = static_cast<unsigned char>(c);
-    if (code >= 32) {
-        out += c;
-        return;
-    }
-    out += "\\u00";
-    out += kHex[code >> 4];
-    out += kHex[code & 15];
-}
-
 void append_quoted(std::string& out, std::string_view text) {
     out += '"';
-    for (const char c : text) append_escaped(out, c);
+    append_json_escaped(out, text);
     out += '"';
 }
 
@@ -216,6 +194,28 @@ std::string JsonValue::dump() const {
     std::string out;
     append(out, *this);
     return out;
+}
+
+void append_json_escaped(std::string& out, std::string_view text) {
+    constexpr char kHex[] = "0123456789abcdef";
+    size_t plain = 0;  // where what needs no escape begins
+    for (size_t i = 0; i < text.size(); ++i) {
+        const auto code = static_cast<unsigned char>(text[i]);
+        if (code >= 32 && code != '"' && code != '\\') continue;
+        out += text.substr(plain, i - plain);
+        plain = i + 1;
+        switch (text[i]) {
+            case '"': out += "\\\""; break;
+            case '\\': out += "\\\\"; break;
+            case '\b': out += "\\b"; break;
+            case '\f': out += "\\f"; break;
+            case '\n': out += "\\n"; break;
+            case '\r': out += "\\r"; break;
+            case '\t': out += "\\t"; break;
+            default: out.append("\\u00").append({kHex[code >> 4], kHex[code & 15]}); break;
+        }
+    }
+    out += text.substr(plain);
 }
 
 std::string json_quoted(std::string_view text) {

@@ -71,6 +71,9 @@ struct JsonValue::Member {
     JsonValue value;
 };
 
+// Appends the inside of a JSON string, without the quotes; the text may be part of a longer one.
+void append_json_escaped(std::string& out, std::string_view text);
+
 // `text` as a JSON string, in quotes; only ", \ and control characters are escaped. Invalid UTF-8
 // becomes U+FFFD.
 std::string json_quoted(std::string_view text);

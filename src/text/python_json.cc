@@ -6,6 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "text/json_value.h"
+
 namespace fathom {
 namespace {
 
@@ -135,11 +137,7 @@ void append_dumps(std::string& out, const PythonValue& value) {
         case Kind::boolean:
         case Kind::integer:
         case Kind::number: out += value.text; return;
-        case Kind::string:
-            out += '"';
-            append_json_escaped(out, value.text);
-            out += '"';
-            return;
+        case Kind::string: out += json_quoted(value.text); return;
         case Kind::array:
         case Kind::object: break;
     }
@@ -176,34 +174,6 @@ Result<std::string> python_json(std::string_view json) {
     Result<PythonValue> value = python_loads(json);
     if (!value.ok()) return std::move(value).error();
     return python_dumps(value.value());
-}
-
-void append_json_escaped(std::string& out, std::string_view text) {
-    constexpr char kHex[] = "0123456789abcdef";
-    size_t plain = 0;  // where what needs no escape begins
-    for (size_t i = 0; i < text.size(); ++i) {
-        const auto code = static_cast<unsigned char>(text[i]);
-        if (code >= 32 && code != '"' && code != '\\') continue;
-        out += text.substr(plain, i - plain);
-        plain = i + 1;
-        switch (text[i]) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\b': out += "\\b"; break;
-            case '\f': out += "\\f"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
-            default: out.append("\\u00").append({kHex[code >> 4], kHex[code & 15]}); break;
-        }
-    }
-    out += text.substr(plain);
-}
-
-std::string json_quoted(std::string_view text) {
-    std::string out = "\"";
-    append_json_escaped(out, text);
-    return out += '"';
 }
 
 std::string python_float(double value) {

@@ -13,7 +13,8 @@ namespace fathom {
 // json.dumps(value, ensure_ascii=False). `", "` and `": "`, keys in their order, 1e2 as 100.0, 1.0
 // as 1.0, integers of any length, of a key that comes twice the first place and the last value.
 
-// A value as json.loads makes it.
+// A value as json.loads makes it, to be written again: numbers are the text that Python writes for
+// them, so none is lost (what is only read is a JsonValue, which is smaller).
 struct PythonValue {
     enum class Kind : uint8_t { null, boolean, integer, number, string, array, object };
     Kind kind = Kind::null;
@@ -37,11 +38,6 @@ std::string python_dumps(const PythonValue& value);
 
 // python_dumps(python_loads(json)).
 Result<std::string> python_json(std::string_view json);
-
-// Appends json.dumps() of the text without the quotes around it. REQUIRES: UTF-8; may be called
-// with the parts of a text.
-void append_json_escaped(std::string& out, std::string_view text);
-std::string json_quoted(std::string_view text);
 
 // repr() of a finite float: "3.0", "1e-05", "0.1"; the shortest that reads back the same.
 std::string python_float(double value);

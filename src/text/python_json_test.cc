@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "text/json_value.h"
+
 namespace fathom {
 namespace {
 

@@ -1,12 +1,22 @@
-"""Held-out items of every task, answered greedily: the table that ends a training call."""
+#!/usr/bin/env python3
+"""Held-out items of every task, answered greedily: the table that ends a training call.
 
+    python3 tools/tiny/evaluate.py PARTS TOKENIZER_FILE [--needles LENGTH:ITEMS:KINDS,..] [--tasks N]
+"""
+
+import argparse
+import json
 import random
 import re
 import time
 
+from pathlib import Path
+
 import torch
 
+import weights
 from data import Encoder
+from model import Config, Model
 from runner import acceptance, generate
 from tasks import arithmetic, lists, retrieval, stories, toolcalls
 
@@ -87,7 +97,7 @@ class Evaluation:
         for i in range(n):
             text = "<｜begin▁of▁sentence｜>" + stories.text(random.Random(SEED + i), "eval")
             ids = torch.tensor([self.ids(text)], device=self.model.lm_head.weight.device)
-            with torch.no_grad(), torch.autocast(ids.device.type, torch.bfloat16):
+            with torch.no_grad():
                 logits = self.model.lm_head(self.model.hidden(ids)[0]).float()
             losses += torch.nn.functional.cross_entropy(logits[0, :-1], ids[0, 1:],
                                                         reduction="sum").item()
@@ -96,6 +106,7 @@ class Evaluation:
 
     def table(self, brief=False):
         self.model.eval()
+        torch.compiler.set_stance("force_eager")  # every length would be compiled anew
         self.tasks(128 if brief else 256)
         self.tasks(64 if brief else 128, "train")
         self.perplexity(32)
@@ -105,3 +116,31 @@ class Evaluation:
         for name, prompt, made, wanted in self.samples:
             print("MISS", name, repr(prompt), "->", repr(made[:300]), "wanted", repr(wanted))
         self.model.train()
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("parts")
+    parser.add_argument("tokenizer")
+    parser.add_argument("--tasks", type=int, default=0)
+    parser.add_argument("--stories", type=int, default=0)
+    parser.add_argument("--needles", default="")
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    model = Model(Config(**json.loads(Path(args.parts, "model.json").read_text())))
+    weights.load(model, args.parts)
+    evaluation = Evaluation(model.to(args.device).eval(), args.tokenizer)
+    if args.tasks:
+        evaluation.tasks(args.tasks)
+    if args.stories:
+        evaluation.narratives(args.stories, shown=10)
+        evaluation.perplexity(args.stories)
+    for spec in filter(None, args.needles.split(",")):
+        length, items, kinds = spec.split(":")
+        evaluation.needles(int(items), (int(length),), kinds.split("+"))
+    for sample in evaluation.samples:
+        print("MISS", *map(repr, sample))
+
+
+if __name__ == "__main__":
+    main()

@@ -63,6 +63,10 @@ class Runner:
         return self.model.lm_head(hidden).float()
 
 
+def precision(device):
+    return torch.bfloat16 if device.type == "cuda" else torch.float32
+
+
 def pad(prompts, device):
     """-> ids [B, longest], lengths [B]; the padding is behind, where causality hides it."""
     lengths = torch.tensor([len(p) for p in prompts], device=device)
@@ -77,8 +81,8 @@ def generate(model, prompts, count, eos=1, selection="sparse"):
     """Greedy continuations of token lists, each up to its end token."""
     device = model.lm_head.weight.device
     ids, lengths = pad(prompts, device)
-    runner = Runner(model, len(prompts), ids.shape[1] + count, selection)
-    with torch.autocast(device.type, torch.bfloat16):
+    runner = Runner(model, len(prompts), ids.shape[1] + count, selection, precision(device))
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         positions = torch.arange(ids.shape[1], device=device).expand(len(prompts), -1)
         rows = torch.arange(len(prompts), device=device)
         hidden = runner.hidden(ids, positions)[rows, lengths - 1]
@@ -104,9 +108,9 @@ def acceptance(model, texts, start, drafts=3):
     device = model.lm_head.weight.device
     ids = torch.tensor(texts, device=device)
     batch, length = ids.shape
-    runner = Runner(model, batch, length)
+    runner = Runner(model, batch, length, dtype=precision(device))
     hits, rounds = torch.zeros(drafts, device=device), 0
-    with torch.autocast(device.type, torch.bfloat16):
+    with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
         positions = torch.arange(length, device=device).expand(batch, -1)
         hidden = runner.hidden(ids, positions)
         for p in range(start, length - drafts - 1):
