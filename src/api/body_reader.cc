@@ -298,6 +298,29 @@ std::optional<std::vector<BodyReader>> BodyReader::objects(const char* field) {
     return list;
 }
 
+std::optional<std::vector<std::variant<std::string, BodyReader>>> BodyReader::parts(
+    const char* field) {
+    const JsonValue* value = impl_->find(field);
+    if (value == nullptr) return std::nullopt;
+    if (value->array() == nullptr) {
+        impl_->fail(field, "list_type", "Input should be a valid list");
+        return std::nullopt;
+    }
+    std::vector<std::variant<std::string, BodyReader>> list;
+    for (const JsonValue& element : *value->array()) {
+        const std::string place = str(field, ".", list.size());
+        if (element.string() != nullptr) {
+            list.emplace_back(*element.string());
+        } else if (element.object() != nullptr) {
+            list.emplace_back(BodyReader(impl_->inner(element, place)));
+        } else {
+            impl_->fail(place, "dict_type", "Input should be a valid string or dictionary");
+            return std::nullopt;
+        }
+    }
+    return list;
+}
+
 std::vector<std::string> BodyReader::fields() const {
     std::vector<std::string> names;
     if (impl_->object != nullptr)

@@ -49,6 +49,8 @@ public:
     std::optional<BodyReader> object(const char* field);
     // The same for a list of objects: "messages". Absent: nothing.
     std::optional<std::vector<BodyReader>> objects(const char* field);
+    // The same for a list of texts and objects, as contents of messages are.
+    std::optional<std::vector<std::variant<std::string, BodyReader>>> parts(const char* field);
     // The names of this object's fields, in their order.
     std::vector<std::string> fields() const;
     // This object as compact JSON; without its null members where asked.

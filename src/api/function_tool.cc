@@ -39,16 +39,17 @@ void check_tool_choice(BodyReader& body, const ToolChoice& choice, const std::ve
         body.fail(invalid("tool_choice", "When using `tool_choice`, `tools` must be set."));
     else if (choice.kind == Kind::named &&
              std::ranges::none_of(tools, [&](const Tool& t) { return t.name == choice.name; }))
-        body.fail(invalid("tool_choice", str("The tool specified in `tool_choice`, ",
-                                             json_quoted(choice.name),
-                                             ", does not match any of the specified `tools`")));
+        body.fail(invalid("tool_choice",
+                          str("The tool specified in `tool_choice`, ", json_quoted(choice.name),
+                              ", does not match any of the specified `tools`")));
 }
 
 std::optional<bool> read_thinking_kwargs(BodyReader& body) {
     std::optional<BodyReader> kwargs = body.object("chat_template_kwargs");
     if (!kwargs) return std::nullopt;
-    std::optional<bool> thinking = kwargs->boolean("thinking");
-    if (!thinking) thinking = kwargs->boolean("enable_thinking");
+    std::optional<bool> thinking;
+    if (kwargs->has("thinking") || kwargs->has("enable_thinking"))
+        thinking = !kwargs->is_off("thinking") || !kwargs->is_off("enable_thinking");
     body.adopt(*kwargs);
     return thinking;
 }

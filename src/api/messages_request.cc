@@ -83,8 +83,9 @@ void read_format(BodyReader& body, ChatRequest& request) {
 void refuse_what_runs_elsewhere(BodyReader& body) {
     for (const char* field : {"mcp_servers", "container"})
         if (!body.is_off(field))
-            body.fail(invalid(field, str("`", field, "` is run by Anthropic's servers and not "
-                                                     "here; leave it out")));
+            body.fail(invalid(field, str("`", field,
+                                         "` is run by Anthropic's servers and not "
+                                         "here; leave it out")));
 }
 
 void read_conversation_of(BodyReader& body, ChatRequest& request) {
@@ -112,8 +113,9 @@ std::variant<ChatRequest, RequestError> parse_messages_request(std::string_view 
     if (auto stops = body.strings("stop_sequences")) request.stop = *std::move(stops);
     const std::optional<int64_t> length = body.integer("max_tokens");
     if (!length)
-        body.fail(invalid("max_tokens", "max_tokens: Field required; send the most tokens that "
-                                        "the answer may have"));
+        body.fail(invalid("max_tokens",
+                          "max_tokens: Field required; send the most tokens that "
+                          "the answer may have"));
     else if (*length < 1)
         body.fail(invalid("max_tokens", str("max_tokens must be at least 1, got ", *length, ".")));
     request.max_tokens = length.value_or(1);

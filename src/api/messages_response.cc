@@ -25,10 +25,9 @@ std::string block_json(const AnswerItem& block, const std::string& text) {
 
 std::string usage_json(const Usage& usage) {
     const int64_t cached = usage.cached_tokens.value_or(0);
-    std::string out =
-        str(R"({"input_tokens":)", usage.prompt_tokens - cached,
-            R"(,"cache_creation_input_tokens":0,"cache_read_input_tokens":)", cached,
-            R"(,"output_tokens":)", usage.completion_tokens);
+    std::string out = str(R"({"input_tokens":)", usage.prompt_tokens - cached,
+                          R"(,"cache_creation_input_tokens":0,"cache_read_input_tokens":)", cached,
+                          R"(,"output_tokens":)", usage.completion_tokens);
     if (usage.reasoning_tokens)
         out += str(R"(,"output_tokens_details":{"thinking_tokens":)", *usage.reasoning_tokens, "}");
     return out += '}';
@@ -56,9 +55,9 @@ const char* error_type(int status) {
 
 std::string message_json(const MessageHead& head, const std::vector<AnswerItem>& blocks,
                          const MessageStop& stop, const Usage& usage) {
-    std::string out = str(R"({"id":)", json_quoted(head.id),
-                          R"(,"type":"message","role":"assistant","model":)",
-                          json_quoted(head.model), R"(,"content":[)");
+    std::string out =
+        str(R"({"id":)", json_quoted(head.id), R"(,"type":"message","role":"assistant","model":)",
+            json_quoted(head.model), R"(,"content":[)");
     for (const AnswerItem& block : blocks)
         out += str(&block == &blocks.front() ? "" : ",", block_json(block, block.text));
     return out += str("],", stop_members(stop), R"(,"usage":)", usage_json(usage), "}");
@@ -105,8 +104,8 @@ std::string message_stop_json() { return R"({"type":"message_stop"})"; }
 std::string count_tokens_json(int64_t tokens) { return str(R"({"input_tokens":)", tokens, "}"); }
 
 std::string message_error_json(const RequestError& error) {
-    return str(R"({"type":"error","error":{"type":")", error_type(error.status),
-               R"(","message":)", json_quoted(error.message), "}}");
+    return str(R"({"type":"error","error":{"type":")", error_type(error.status), R"(","message":)",
+               json_quoted(error.message), "}}");
 }
 
 }  // namespace fathom::api

@@ -102,8 +102,8 @@ private:
     }
 
     void refuse(BodyReader& block, const std::string& type, const char* instead) {
-        block.fail(invalid(block.prefix() + "type", str(place_of(block), " is of type ",
-                                                        json_quoted(type), "; ", instead)));
+        block.fail(invalid(block.prefix() + "type",
+                           str(place_of(block), " is of type ", json_quoted(type), "; ", instead)));
     }
 
     void read_user_block(BodyReader& block) {

@@ -1,6 +1,7 @@
 #include "api/responses_request.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "api/function_tool.h"
 #include "api/json_text.h"
@@ -19,7 +20,8 @@ void refuse_what_is_kept(BodyReader& body) {
         const char* why;
     };
     constexpr Refused kRefused[] = {
-        {"previous_response_id", "no answers are stored here; send the whole conversation in input"},
+        {"previous_response_id",
+         "no answers are stored here; send the whole conversation in input"},
         {"conversation", "no conversations are stored here; send the whole one in input"},
         {"prompt", "no prompts are stored here; send its text in instructions and input"},
         {"background", "answers are not made in the background; leave it out and use stream"},
@@ -118,12 +120,13 @@ std::optional<GrammarSpec> read_format(BodyReader& body) {
         } else if (type == "json_schema" && format->is_object("schema")) {
             spec = {.kind = GrammarSpec::Kind::json_schema, .text = *format->json("schema")};
         } else if (type == "json_schema") {
-            format->fail(invalid("text.format.schema",
-                                 "text.format of type json_schema has no `schema`; send an object"));
+            format->fail(
+                invalid("text.format.schema",
+                        "text.format of type json_schema has no `schema`; send an object"));
         } else if (type != "text") {
-            format->fail(invalid("text.format",
-                                 str("text.format type ", json_quoted(type),
-                                     " is unknown; use text, json_object or json_schema")));
+            format->fail(
+                invalid("text.format", str("text.format type ", json_quoted(type),
+                                           " is unknown; use text, json_object or json_schema")));
         }
         text->adopt(*format);
     }
@@ -179,11 +182,14 @@ std::variant<ResponsesRequest, RequestError> parse_responses_request(std::string
     chat.parallel_tool_calls = body.boolean("parallel_tool_calls").value_or(true);
     if (std::optional<GrammarSpec> format = read_format(body)) chat.grammar = std::move(format);
     const std::optional<int64_t> length = body.integer("max_output_tokens");
-    chat.max_tokens = length.value_or(0);
+    if (length) chat.max_tokens = *length;
     if (length && *length < 1)
         body.fail(invalid("max_output_tokens",
                           str("max_output_tokens must be at least 1, got ", *length, ".")));
+    // What the context has room for is not known yet, and no limit to min_tokens.
+    if (!length) chat.max_tokens = std::numeric_limits<int64_t>::max();
     check_generation(body, rules, chat);
+    if (!length) chat.max_tokens = 0;
     check_one_message(body, chat);
     if (body.error()) return *body.error();
     settle_generation(chat);

@@ -104,8 +104,8 @@ std::string response_json(const ResponseHead& head, const ResponseState& state,
             R"(,"model":)", json_quoted(head.model), R"(,"output":[)");
     for (size_t i = 0; i < items.size(); ++i)
         out += str(i > 0 ? "," : "", item_json(head, items[i], i));
-    return out +=
-           str("],", head.echo, R"(,"usage":)", state.usage ? usage_json(*state.usage) : "null", "}");
+    return out += str("],", head.echo, R"(,"usage":)",
+                      state.usage ? usage_json(*state.usage) : "null", "}");
 }
 
 std::string response_event_json(const char* name, int64_t sequence, const std::string& members) {
