@@ -90,7 +90,9 @@ private:
     // Agents put reminders of the system behind results. There they stay: a message of its own
     // would end the turn, and with it the thoughts between its calls.
     void add_reminder(const std::string& words) {
-        if (messages_.empty() || (messages_.back().role == Role::system && !in_user_)) {
+        const bool is_first =
+            !in_user_ && (messages_.empty() || messages_.back().role == Role::system);
+        if (is_first) {
             if (messages_.empty()) messages_.push_back({.role = Role::system});
             append_text(messages_.back().content, words);
         } else if (in_user_ && has_results_ && user_text_.empty()) {

@@ -79,9 +79,11 @@ std::string chunk(std::string_view payload) {
     return out;
 }
 
-std::string event(std::string_view data) {
-    std::string out = "data: ";
-    out.reserve(data.size() + 16);
+std::string event(std::string_view data, std::string_view name) {
+    std::string out;
+    out.reserve(data.size() + name.size() + 24);
+    if (!name.empty()) out.append("event: ").append(name).append("\n");
+    out += "data: ";
     for (size_t begin = 0; begin <= data.size();) {
         const size_t end = std::min(data.find('\n', begin), data.size());
         out.append(data.substr(begin, end - begin));

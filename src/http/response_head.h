@@ -24,7 +24,8 @@ std::string format(const ResponseHead& head, const std::vector<Header>& extra);
 // One chunk of a chunked body. REQUIRES: payload not empty.
 std::string chunk(std::string_view payload);
 
-// "data: ...\n\n"; a line break in `data` starts another data line.
-std::string event(std::string_view data);
+// "event: ...\n" where it has a name, "data: ...\n\n"; a line break in `data` starts another data
+// line.
+std::string event(std::string_view data, std::string_view name);
 
 }  // namespace fathom::http

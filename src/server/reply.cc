@@ -2,6 +2,7 @@
 
 #include <random>
 
+#include "api/messages_response.h"
 #include "base/check.h"
 
 namespace fathom {
@@ -12,7 +13,9 @@ const std::vector<http::Header>& cors_headers() {
 }
 
 void refuse(http::Exchange& http, const api::RequestError& error) {
-    http.reply(error.status, "application/json", api::to_json(error), cors_headers());
+    const bool of_messages = http.request().path.starts_with("/v1/messages");
+    http.reply(error.status, "application/json",
+               of_messages ? api::message_error_json(error) : api::to_json(error), cors_headers());
 }
 
 std::string random_hex(int digits) {

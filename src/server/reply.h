@@ -45,7 +45,7 @@ struct RequestInfo {
 // Sent with every answer: any page may call the server.
 const std::vector<http::Header>& cors_headers();
 
-// Answers with the error of the request, and CORS.
+// Answers with the error of the request, in the form of the API whose path was asked for, and CORS.
 void refuse(http::Exchange& http, const api::RequestError& error);
 
 // prefix + the client's own id (header, then body), or 32 hex digits.
