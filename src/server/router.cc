@@ -3,7 +3,9 @@
 #include "api/models.h"
 #include "base/log.h"
 #include "base/version.h"
+#include "server/chat_reply.h"
 #include "server/completion_reply.h"
+#include "server/tokenize.h"
 
 namespace fathom {
 namespace {
@@ -27,11 +29,15 @@ bool same_method(const char* want, const std::string& got) {
 
 }  // namespace
 
-const Router::Route Router::kRoutes[] = {{"GET", "/health", &Router::health},
-                                         {nullptr, "/ping", &Router::health},
-                                         {"GET", "/version", &Router::version},
-                                         {"GET", "/v1/models", &Router::models},
-                                         {"POST", "/v1/completions", &Router::completions}};
+const Router::Route Router::kRoutes[] = {
+    {"GET", "/health", &Router::health},
+    {nullptr, "/ping", &Router::health},
+    {"GET", "/version", &Router::version},
+    {"GET", "/v1/models", &Router::models},
+    {"POST", "/v1/completions", nullptr, CompletionReply::prepare},
+    {"POST", "/v1/chat/completions", nullptr, ChatReply::prepare},
+    {"POST", "/tokenize", nullptr, prepare_tokenize},
+    {"POST", "/detokenize", nullptr, prepare_detokenize}};
 
 Router::Router(const ServedModel& model, bool access_log)
     : model_(model), access_log_(access_log) {}
@@ -44,7 +50,9 @@ void Router::on_request(http::Exchange& http) {
     const char* allowed = nullptr;
     for (const Route& route : kRoutes) {
         if (path != route.path) continue;
-        if (same_method(route.method, method)) return (this->*route.answer)(http);
+        if (same_method(route.method, method))
+            return route.prepare != nullptr ? generate(http, route.prepare)
+                                            : (this->*route.answer)(http);
         allowed = route.method == nullptr ? "GET, POST" : route.method;
     }
     if (allowed == nullptr) return reply_json(http, 404, api::not_found_json());
@@ -72,8 +80,6 @@ void Router::models(http::Exchange& http) {
                                            .root = model_.path,
                                            .max_model_len = model_.max_model_len}));
 }
-
-void Router::completions(http::Exchange& http) { generate(http, CompletionReply::prepare); }
 
 void Router::generate(http::Exchange& http, GenerationHandler::Prepare prepare) {
     if (generation_ == nullptr)

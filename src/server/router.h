@@ -24,14 +24,14 @@ private:
     struct Route {
         const char* method;  // nullptr: GET and POST.
         const char* path;
-        void (Router::*answer)(http::Exchange&);
+        void (Router::*answer)(http::Exchange&);  // One of these two.
+        GenerationHandler::Prepare prepare = nullptr;
     };
     static const Route kRoutes[];
 
     void health(http::Exchange& http);
     void version(http::Exchange& http);
     void models(http::Exchange& http);
-    void completions(http::Exchange& http);
     void generate(http::Exchange& http, GenerationHandler::Prepare prepare);
 
     const ServedModel& model_;

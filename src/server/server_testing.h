@@ -67,11 +67,13 @@ public:
     void open();  // As when the model is loaded; until then the router says 503.
 
     http::Client client() const;
-    // POST /v1/completions on a connection of its own.
-    http::Response post(const std::string& body, const std::vector<http::Header>& headers = {});
+    // POST on a connection of its own.
+    http::Response post(const std::string& body, const std::vector<http::Header>& headers = {},
+                        const std::string& path = "/v1/completions");
     http::Response get(const std::string& path);
     // The events of a streamed answer, the last of them "[DONE]".
-    std::vector<std::string> stream(const std::string& body);
+    std::vector<std::string> stream(const std::string& body,
+                                    const std::string& path = "/v1/completions");
     // Runs on the I/O thread and returns when it has run.
     void on_io_thread(const std::function<void()>& f);
     // How many requests are being answered.
@@ -250,8 +252,9 @@ inline http::Client Service::client() const {
 }
 
 inline http::Response Service::post(const std::string& body,
-                                    const std::vector<http::Header>& headers) {
-    Result<http::Response> answer = client().request("POST", "/v1/completions", body, headers);
+                                    const std::vector<http::Header>& headers,
+                                    const std::string& path) {
+    Result<http::Response> answer = client().request("POST", path, body, headers);
     CHECK(answer.ok(), answer.error().message);
     return std::move(answer).value();
 }
@@ -262,9 +265,9 @@ inline http::Response Service::get(const std::string& path) {
     return std::move(answer).value();
 }
 
-inline std::vector<std::string> Service::stream(const std::string& body) {
+inline std::vector<std::string> Service::stream(const std::string& body, const std::string& path) {
     http::Client connection = client();
-    const Status sent = connection.send("POST", "/v1/completions", body);
+    const Status sent = connection.send("POST", path, body);
     CHECK(sent.ok(), sent.error().message);
     Result<http::Response> head = connection.receive_head();
     CHECK(head.ok() && head.value().status == 200, head.ok() ? head.value().body : "no answer");
