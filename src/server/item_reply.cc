@@ -18,6 +18,20 @@ Kind kind_of(const ReplyPiece& piece) {
     return Kind::call;
 }
 
+// What the tokens of one step add to one text is told at once.
+std::vector<ReplyPiece> joined(std::vector<ReplyPiece> pieces) {
+    std::vector<ReplyPiece> out;
+    for (ReplyPiece& piece : pieces) {
+        const bool goes_on = !out.empty() && out.back().kind == piece.kind &&
+                             piece.kind != ReplyPiece::Kind::call_begin;
+        if (goes_on)
+            out.back().text += piece.text;
+        else
+            out.push_back(std::move(piece));
+    }
+    return out;
+}
+
 }  // namespace
 
 ItemReply::ItemReply(const ServedModel& model, PreparedChat chat, const char* call_prefix)
@@ -38,7 +52,7 @@ bool ItemReply::take(int64_t, TokenEvent event, http::Exchange& http) {
     ChatStep step = choice_.take(event);
     if (!begun_ && request().stream) on_first(http);
     begun_ = true;
-    for (const ReplyPiece& piece : step.pieces) add(piece, http);
+    for (const ReplyPiece& piece : joined(std::move(step.pieces))) add(piece, http);
     if (step.ending.finish_reason.empty()) return false;
     ending_ = std::move(step.ending);
     on_end(http);
