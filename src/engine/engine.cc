@@ -3,6 +3,7 @@
 #include <random>
 
 #include "base/log.h"
+#include "base/trace.h"
 
 namespace fathom {
 namespace {
@@ -93,6 +94,7 @@ void Engine::run_once() {
     const Clock::time_point now = Clock::now();
     const Batch& batch = scheduler_.step();
     stamp(batch, now);
+    const trace::Span span("step", std::ssize(batch.items));
     publish_stats();  // Before the step, which may take long: there is room for newcomers now.
     const int num_tokens = batch.num_tokens;
     result_.clear();

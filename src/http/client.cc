@@ -5,6 +5,7 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <boost/asio/buffer.hpp>
@@ -130,6 +131,21 @@ Result<Client> Client::connect(const std::string& host, int port,
         ::close(std::exchange(impl->fd, -1));
     }
     return failed(str("connecting to ", host, ":", port).c_str());
+}
+
+Result<Client> Client::connect_unix(const std::string& path, std::chrono::milliseconds timeout) {
+    sockaddr_un address{.sun_family = AF_UNIX};
+    if (path.size() >= sizeof address.sun_path)
+        return Error{Code::invalid_argument, str("the socket's path ", path, " is too long")};
+    path.copy(address.sun_path, sizeof address.sun_path - 1);
+    auto impl = std::make_unique<Impl>();
+    impl->timeout_ms = static_cast<int>(timeout.count());
+    impl->host = "localhost";
+    impl->fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (impl->fd < 0) return failed("socket");
+    if (::connect(impl->fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return failed(str("connecting to ", path).c_str());
+    return Client(std::move(impl));
 }
 
 Status Client::send_raw(std::string_view bytes) {

@@ -27,6 +27,9 @@ public:
     // timeout holds for connecting and then for every wait for the server's next bytes.
     static Result<Client> connect(const std::string& host, int port,
                                   std::chrono::milliseconds timeout = std::chrono::seconds(30));
+    // The same over the Unix socket at `path`.
+    static Result<Client> connect_unix(
+        const std::string& path, std::chrono::milliseconds timeout = std::chrono::seconds(30));
     Client(Client&&) noexcept;
     Client& operator=(Client&&) noexcept;
     ~Client();

@@ -7,9 +7,10 @@
 
 namespace fathom::http {
 
-Connection::Connection(ConnectionHost& host, std::unique_ptr<Transport> transport)
+Connection::Connection(ConnectionHost& host, std::unique_ptr<Transport> transport, std::string peer)
     : host_(host),
       transport_(std::move(transport)),
+      peer_(std::move(peer)),
       reader_(host.options().header_bytes_max, host.options().body_bytes_max) {}
 
 void Connection::start() {
@@ -89,6 +90,8 @@ void Connection::advance() {
 
 void Connection::begin_exchange() {
     request_ = reader_.take();
+    request_.arrived = Clock::now();
+    status_ = 0;
     keep_alive_ = request_.keep_alive;
     streaming_ = false;
     state_ = State::exchange;
@@ -102,6 +105,10 @@ void Connection::begin_exchange() {
 void Connection::refuse(int status, std::string_view message) {
     const auto& error_body = host_.options().error_body;
     const std::string body = error_body ? error_body(status, message) : str(message, "\n");
+    request_ = reader_.head();
+    request_.arrived = Clock::now();
+    id_ = 0;
+    begin_answer(status, std::ssize(body));
     state_ = State::flushing;
     deadline_ = kNever;
     keep_alive_ = false;
@@ -110,8 +117,32 @@ void Connection::refuse(int status, std::string_view message) {
                  .keep_alive = false,
                  .content_length = std::ssize(body),
                  .content_type = type},
-                {}) +
+                with_server_headers(request_, {})) +
          body);
+}
+
+std::vector<Header> Connection::with_server_headers(const Request& request,
+                                                    const std::vector<Header>& extra) const {
+    std::vector<Header> headers;
+    if (host_.options().answer_headers) host_.options().answer_headers(request, headers);
+    headers.insert(headers.end(), extra.begin(), extra.end());
+    return headers;
+}
+
+void Connection::begin_answer(int status, int64_t bytes) {
+    status_ = status;
+    answer_bytes_ = bytes;
+}
+
+void Connection::report(bool complete) {
+    host_.on_answered({.id = id_,
+                       .method = std::move(request_.method),
+                       .path = std::move(request_.path),
+                       .peer = peer_,
+                       .status = status_,
+                       .bytes = answer_bytes_,
+                       .seconds = seconds_since(request_.arrived),
+                       .complete = complete});
 }
 
 void Connection::reply(int status, std::string_view content_type, std::string_view body,
@@ -125,8 +156,10 @@ void Connection::reply(int status, std::string_view content_type, std::string_vi
                               .keep_alive = keep_alive_,
                               .content_length = bodiless ? -1 : std::ssize(body),
                               .content_type = content_type},
-                             extra);
-    if (!bodiless && request_.method != "HEAD") out.append(body);
+                             with_server_headers(request_, extra));
+    const bool with_body = !bodiless && request_.method != "HEAD";
+    if (with_body) out.append(body);
+    begin_answer(status, with_body ? std::ssize(body) : 0);
     finish_exchange();
     send(std::move(out));
 }
@@ -137,8 +170,9 @@ void Connection::begin_events(const std::vector<Header>& extra) {
     streaming_ = true;
     const bool chunked = request_.version == 11;
     keep_alive_ = keep_alive_ && chunked && !host_.stopping();
-    std::vector<Header> headers = {{"Cache-Control", "no-cache"}};
-    headers.insert(headers.end(), extra.begin(), extra.end());
+    begin_answer(200, 0);
+    std::vector<Header> headers = with_server_headers(request_, extra);
+    headers.push_back({"Cache-Control", "no-cache"});
     send(format({.status = 200,
                  .version = request_.version,
                  .keep_alive = keep_alive_,
@@ -151,8 +185,8 @@ void Connection::send_event(std::string_view data, std::string_view name) {
     if (state_ == State::closed) return;
     CHECK(state_ == State::exchange && streaming_, "send_event() outside of a stream");
     if (request_.method == "HEAD") return;
-    std::string bytes = event(data, name);
-    if (request_.version == 11) bytes = chunk(bytes);
+    std::string bytes = event(name, data, /*chunked=*/request_.version == 11);
+    answer_bytes_ += std::ssize(bytes);
     if (output_bytes_ > 0 && output_bytes_ + bytes.size() > host_.options().output_bytes_max)
         return drop();  // It does not read what it asked for.
     send(std::move(bytes));
@@ -201,6 +235,7 @@ void Connection::on_write(IoResult result, size_t bytes) {
 
 // The answer is with the kernel: the next request, or the end of the connection.
 void Connection::flushed() {
+    report(/*complete=*/true);
     request_ = {};
     if (keep_alive_ && !host_.stopping()) {
         expect_request();
@@ -210,8 +245,12 @@ void Connection::flushed() {
     // Closing at once could reset the connection before the client has read the answer.
     state_ = State::lingering;
     deadline_ = Clock::now() + host_.options().linger_timeout;
-    transport_->shutdown_send();
-    if (peer_done_) return drop();
+    writing_ = true;
+    transport_->shutdown_send([this](IoResult, size_t) {
+        writing_ = false;
+        if (state_ == State::closed) return close_if_quiet();
+        if (peer_done_) drop();
+    });
     read_more();
 }
 
@@ -236,6 +275,7 @@ void Connection::drop() {
         host_.end_exchange(id_);
         host_.on_disconnect(id_);
     }
+    if (before == State::exchange || before == State::flushing) report(/*complete=*/false);
     close_if_quiet();
 }
 

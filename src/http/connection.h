@@ -23,8 +23,9 @@ public:
     virtual uint64_t begin_exchange(Connection& connection) = 0;  // The new id.
     virtual void end_exchange(uint64_t id) = 0;
     virtual void on_request(Exchange& exchange) = 0;
-    // Both must take effect later, from the loop: the caller is still at work.
+    // These must take effect later, from the loop: the caller is still at work.
     virtual void on_disconnect(uint64_t id) = 0;
+    virtual void on_answered(Answered answered) = 0;
     virtual void on_closed(Connection& connection) = 0;  // It can be destroyed.
 
 protected:
@@ -38,7 +39,7 @@ protected:
 //                                   -> lingering -> closed
 class Connection final : public Exchange {
 public:
-    Connection(ConnectionHost& host, std::unique_ptr<Transport> transport);
+    Connection(ConnectionHost& host, std::unique_ptr<Transport> transport, std::string peer);
 
     void start();
     void start_refused(int status, std::string_view message);  // Answers unasked, then closes.
@@ -48,6 +49,7 @@ public:
 
     uint64_t id() const override { return id_; }
     const Request& request() const override { return request_; }
+    const std::string& peer() const override { return peer_; }
     std::string take_body() override { return std::move(request_.body); }
     void reply(int status, std::string_view content_type, std::string_view body,
                const std::vector<Header>& extra) override;
@@ -71,11 +73,16 @@ private:
     void on_write(IoResult result, size_t bytes);
     void finish_exchange();
     void flushed();
+    void begin_answer(int status, int64_t bytes);
+    void report(bool complete);
+    std::vector<Header> with_server_headers(const Request& request,
+                                            const std::vector<Header>& extra) const;
     void expect_request();
     void close_if_quiet();
 
     ConnectionHost& host_;
     std::unique_ptr<Transport> transport_;
+    const std::string peer_;
     RequestReader reader_;
     State state_ = State::reading;
     Clock::time_point deadline_ = kNever;        // Of the state.
@@ -85,6 +92,8 @@ private:
     uint64_t id_ = 0;
     Request request_;
     bool streaming_ = false;
+    int status_ = 0;  // 0: no answer has begun.
+    int64_t answer_bytes_ = 0;
     bool keep_alive_ = true;
 
     bool peer_done_ = false;  // The client sends nothing more; it may still read.

@@ -20,6 +20,7 @@ class Exchange {
 public:
     virtual uint64_t id() const = 0;  // Never used twice by one server.
     virtual const Request& request() const = 0;
+    virtual const std::string& peer() const = 0;  // "127.0.0.1:54321", "unix"
     virtual std::string take_body() = 0;  // Moves the body out; request().body is then empty.
 
     // The whole answer. `extra` headers go out as they are (control characters become blanks).
@@ -38,7 +39,18 @@ protected:
     ~Exchange() = default;
 };
 
-// What a server does with requests. Both are called on the I/O thread and must not hold it up.
+// How a request ended: its answer is with the kernel, or its client left before that.
+struct Answered {
+    uint64_t id = 0;           // 0: it never became an exchange (a refusal by http itself).
+    std::string method, path;  // Empty where they were not readable.
+    std::string peer;
+    int status = 0;      // 0: the client left before an answer began.
+    int64_t bytes = 0;   // Of the answer's body, heads of chunks included.
+    double seconds = 0;  // From the request's last byte.
+    bool complete = false;
+};
+
+// What a server does with requests. All are called on the I/O thread and must not hold it up.
 class Handler {
 public:
     virtual ~Handler() = default;
@@ -46,6 +58,8 @@ public:
     // The client left, or was dropped, before its answer was complete. find(id) is null by now.
     // Called from the loop, never from inside a call of Exchange.
     virtual void on_disconnect(uint64_t id) = 0;
+    // Of every request, once; for logs and statistics. Called from the loop.
+    virtual void on_answered(const Answered&) {}
 };
 
 }  // namespace fathom::http

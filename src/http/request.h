@@ -4,6 +4,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/clock.h"
+
 namespace fathom::http {
 
 struct Header {
@@ -22,6 +24,7 @@ struct Request {
     bool keep_alive = true;
     std::vector<Header> headers;  // Those before the body; trailers are dropped.
     std::string body;
+    Clock::time_point arrived;  // When its last byte was read.
 
     std::string_view header(std::string_view name) const { return find_header(headers, name); }
 };

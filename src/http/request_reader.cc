@@ -84,12 +84,12 @@ struct RequestReader::Impl {
         return true;
     }
 
+    void copy_header();
     State read_header();
 };
 
-// The header is complete: copies it, and refuses what would be misunderstood.
-RequestReader::State RequestReader::Impl::read_header() {
-    header_done = true;
+// As far as it is read.
+void RequestReader::Impl::copy_header() {
     const auto& message = parser->get();
     request.method = std::string(message.method_string());
     request.version = static_cast<int>(message.version());
@@ -97,7 +97,12 @@ RequestReader::State RequestReader::Impl::read_header() {
     split_target({message.target().data(), message.target().size()}, request);
     for (const auto& field : message)
         request.headers.push_back({std::string(field.name_string()), std::string(field.value())});
+}
 
+// The header is complete: copies it, and refuses what would be misunderstood.
+RequestReader::State RequestReader::Impl::read_header() {
+    header_done = true;
+    copy_header();
     const auto count = [&](std::string_view name) {
         return std::ranges::count_if(request.headers,
                                      [&](const Header& h) { return iequals(h.name, name); });
@@ -155,7 +160,10 @@ RequestReader::State RequestReader::parse() {
         if (r.parser->is_header_done() && !r.header_done && r.read_header() == State::refused)
             return State::refused;
         if (error == beast::error::need_more) break;
-        if (error) return r.refuse(error);
+        if (error) {
+            if (!r.header_done) r.copy_header();  // For the log, and for what browsers want to see.
+            return r.refuse(error);
+        }
     }
     if (r.parser->is_done()) return State::complete;
     if (buffered() > r.header_bytes_max)  // Only of a chunk's head or of trailers.
@@ -170,6 +178,8 @@ Request RequestReader::take() {
     r.parser.reset();
     return std::move(r.request);
 }
+
+const Request& RequestReader::head() const { return impl_->request; }
 
 bool RequestReader::wants_continue() {
     Impl& r = *impl_;

@@ -24,6 +24,8 @@ public:
     // Reads on in what was appended. complete: take() is next. refused: for good, see status().
     State parse();
 
+    // What is known of the request under way: its head once that is read, else empty.
+    const Request& head() const;
     Request take();  // REQUIRES parse() == complete; the next parse() begins the next request.
 
     // True once per request whose client waits for "100 Continue" before it sends the body.

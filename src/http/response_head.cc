@@ -1,5 +1,6 @@
 #include "http/response_head.h"
 
+#include <algorithm>
 #include <charconv>
 #include <ctime>
 
@@ -69,28 +70,27 @@ std::string format(const ResponseHead& head, const std::vector<Header>& extra) {
     return out;
 }
 
-std::string chunk(std::string_view payload) {
-    CHECK(!payload.empty(), "an empty chunk would end the body");
-    char size[16];
-    const auto end = std::to_chars(size, size + sizeof size, payload.size(), 16).ptr;
+std::string event(std::string_view name, std::string_view data, bool chunked) {
+    constexpr std::string_view kName = "event: ", kBegin = "data: ", kEnd = "\n\n", kLine = "\r\n";
+    const auto breaks = static_cast<size_t>(std::ranges::count(data, '\n'));
+    const size_t name_size = name.empty() ? 0 : kName.size() + name.size() + 1;
+    const size_t size = name_size + data.size() + kBegin.size() * (1 + breaks) + kEnd.size();
     std::string out;
-    out.reserve(payload.size() + 24);
-    out.append(size, end).append("\r\n").append(payload).append("\r\n");
-    return out;
-}
-
-std::string event(std::string_view data, std::string_view name) {
-    std::string out;
-    out.reserve(data.size() + name.size() + 24);
-    if (!name.empty()) out.append("event: ").append(name).append("\n");
-    out += "data: ";
+    out.reserve(size + 24);  // Once for each token of each client: no second allocation, no copy.
+    if (chunked) {
+        char digits[16];
+        out.append(digits, std::to_chars(digits, digits + sizeof digits, size, 16).ptr);
+        out += kLine;
+    }
+    if (!name.empty()) out.append(kName).append(name).append("\n");
     for (size_t begin = 0; begin <= data.size();) {
         const size_t end = std::min(data.find('\n', begin), data.size());
-        out.append(data.substr(begin, end - begin));
-        if (end < data.size()) out += "\ndata: ";
+        out.append(begin == 0 ? kBegin : "\ndata: ").append(data.substr(begin, end - begin));
         begin = end + 1;
     }
-    return out += "\n\n";
+    out += kEnd;
+    if (chunked) out += kLine;
+    return out;
 }
 
 }  // namespace fathom::http

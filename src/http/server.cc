@@ -3,40 +3,23 @@
 #include <algorithm>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <unordered_map>
 
 #include "base/log.h"
 #include "http/connection.h"
-#include "http/tcp_transport.h"
+#include "http/listener.h"
 
 namespace fathom::http {
 namespace {
 
 namespace asio = boost::asio;
-using asio::ip::tcp;
 using boost::system::error_code;
 using std::chrono::milliseconds;
 
 // Beyond connections_max this many clients more are told so; the others are cut off.
 constexpr size_t kRefusedMax = 64;
-
-Error bind_error(const ServerOptions& options, const error_code& error) {
-    const std::string where = str(options.host, " port ", options.port);
-    if (error == asio::error::address_in_use)
-        return {Code::unavailable, str(where,
-                                       " is taken by another program; stop that one or choose "
-                                       "another port (0 takes a free one)")};
-    if (error == asio::error::access_denied)
-        return {Code::unavailable, str(where, " needs a privilege; choose a port of 1024 or more")};
-    if (error == boost::system::errc::address_not_available)
-        return {Code::unavailable, str(options.host,
-                                       " is no address of this machine; 127.0.0.1 "
-                                       "serves this machine, 0.0.0.0 all networks")};
-    return {Code::unavailable, str("listening on ", where, ": ", error.message())};
-}
 
 }  // namespace
 
@@ -48,13 +31,13 @@ public:
         tick_ = std::clamp(shortest / 8, milliseconds(5), milliseconds(500));
     }
 
-    Status bind();
+    Status bind() { return listener_.bind(); }
     Status run(Handler& handler);
     void stop(milliseconds grace) {
         asio::post(io_, [this, grace] { begin_stop(grace); });
     }
     void post(std::function<void()> function) { asio::post(io_, std::move(function)); }
-    int port() const { return port_; }
+    int port() const { return listener_.port(); }
     int connections() const { return static_cast<int>(connections_.size()); }
     Exchange* find(uint64_t id) {
         const auto found = exchanges_.find(id);
@@ -72,6 +55,10 @@ public:
     void on_disconnect(uint64_t id) override {
         asio::post(io_, [this, id] { handler_->on_disconnect(id); });
     }
+    void on_answered(Answered answered) override {
+        asio::post(io_,
+                   [this, answered = std::move(answered)] { handler_->on_answered(answered); });
+    }
     void on_closed(Connection& connection) override {
         asio::post(io_, [this, gone = &connection] {
             connections_.erase(gone);
@@ -80,9 +67,8 @@ public:
     }
 
 private:
-    Result<tcp::endpoint> resolve();
     void accept();
-    void welcome(tcp::socket socket);
+    void welcome(Listener::Client client);
     void tick();
     void begin_stop(milliseconds grace);
     void stop_if_done() {
@@ -94,9 +80,8 @@ private:
     Handler* handler_ = nullptr;
 
     asio::io_context io_{1};
-    tcp::acceptor acceptor_{io_};
+    Listener listener_{io_, options_};
     asio::steady_timer accept_again_{io_}, ticker_{io_};
-    int port_ = 0;
     bool stopping_ = false;
     Clock::time_point stop_deadline_ = Clock::time_point::max();
 
@@ -105,43 +90,10 @@ private:
     std::unordered_map<Connection*, std::unique_ptr<Connection>> connections_;
 };
 
-Result<tcp::endpoint> Server::Impl::resolve() {
-    error_code error;
-    const auto port = static_cast<unsigned short>(options_.port);
-    if (const auto address = asio::ip::make_address(options_.host, error); !error)
-        return tcp::endpoint(address, port);
-    tcp::resolver resolver(io_);
-    const auto found = resolver.resolve(options_.host, "", tcp::resolver::passive, error);
-    if (error || found.empty())
-        return Error{Code::invalid_argument,
-                     str("host '", options_.host, "' is unknown; use an address like 127.0.0.1")};
-    return tcp::endpoint(found.begin()->endpoint().address(), port);
-}
-
-Status Server::Impl::bind() {
-    CHECK(!acceptor_.is_open(), "bound twice");
-    if (options_.port < 0 || options_.port > 65535)
-        return Error{Code::invalid_argument, str("port ", options_.port, ": expected 0..65535")};
-    Result<tcp::endpoint> endpoint = resolve();
-    if (!endpoint.ok()) return std::move(endpoint).error();
-    error_code error;
-    acceptor_.open(endpoint.value().protocol(), error);
-    if (!error) acceptor_.set_option(tcp::acceptor::reuse_address(true), error);
-    if (!error) acceptor_.bind(endpoint.value(), error);
-    if (!error) port_ = acceptor_.local_endpoint(error).port();
-    if (!error) return Unit{};
-    error_code ignored;
-    acceptor_.close(ignored);
-    return bind_error(options_, error);
-}
-
 Status Server::Impl::run(Handler& handler) {
-    CHECK(acceptor_.is_open() && handler_ == nullptr, "run() once, after bind()");
+    CHECK(listener_.is_open() && handler_ == nullptr, "run() once, after bind()");
     handler_ = &handler;
-    error_code error;
-    // Two programs may both bind with reuse_address; the second learns of it here.
-    acceptor_.listen(asio::socket_base::max_listen_connections, error);
-    if (error) return bind_error(options_, error);
+    if (Status status = listener_.listen(); !status.ok()) return status;
     const auto work = asio::make_work_guard(io_);
     accept();
     tick();
@@ -150,14 +102,13 @@ Status Server::Impl::run(Handler& handler) {
 }
 
 void Server::Impl::accept() {
-    acceptor_.async_accept([this](error_code error, tcp::socket socket) {
+    listener_.accept([this](Result<Listener::Client> client) {
         if (stopping_) return;
-        if (!error) {
-            welcome(std::move(socket));
+        if (client.ok()) {
+            welcome(std::move(client).value());
             return accept();
         }
-        if (error == asio::error::connection_aborted) return accept();
-        log::warning("accepting a client: ", error.message());  // Out of descriptors, mostly.
+        log::warning("accepting a client: ", client.error().message);  // No descriptors, mostly.
         accept_again_.expires_after(milliseconds(100));
         accept_again_.async_wait([this](error_code cancelled) {
             if (!cancelled && !stopping_) accept();
@@ -165,10 +116,11 @@ void Server::Impl::accept() {
     });
 }
 
-void Server::Impl::welcome(tcp::socket socket) {
+void Server::Impl::welcome(Listener::Client client) {
     const auto limit = static_cast<size_t>(options_.connections_max);
     if (connections_.size() >= limit + kRefusedMax) return;  // Destroyed: closed.
-    auto made = std::make_unique<Connection>(*this, make_tcp_transport(std::move(socket)));
+    auto made =
+        std::make_unique<Connection>(*this, std::move(client.transport), std::move(client.peer));
     Connection& connection = *made;
     const bool full = connections_.size() >= limit;
     connections_.emplace(&connection, std::move(made));
@@ -194,8 +146,7 @@ void Server::Impl::begin_stop(milliseconds grace) {
     stop_deadline_ = std::min(stop_deadline_, Clock::now() + grace);
     if (!stopping_) {
         stopping_ = true;
-        error_code ignored;
-        acceptor_.close(ignored);
+        listener_.close();
         for (auto& [key, connection] : connections_) connection->stop_when_idle();
     }
     tick();  // The deadline may be now; also a shorter tick from here on.

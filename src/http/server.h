@@ -4,17 +4,24 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "http/exchange.h"
+#include "http/tls_options.h"
 
 namespace fathom::http {
 
 struct ServerOptions {
     std::string host = "127.0.0.1";  // An address of this machine, or a name of one.
     int port = 8000;                 // 0 takes a free one: Server::port().
+    // Listens on this Unix socket instead, which only its owner may open (mode 0600). A socket that
+    // nobody listens on any more is replaced; the file goes with the server.
+    std::string unix_path;
+    std::optional<TlsOptions> tls;  // HTTPS
 
     // What a client may send. Beyond: 431, 413.
     size_t header_bytes_max = 64 << 10;
@@ -30,6 +37,10 @@ struct ServerOptions {
     std::chrono::milliseconds request_timeout{60'000};  // First byte to last: 408.
     std::chrono::milliseconds write_timeout{60'000};    // Nothing of an answer read: dropped.
     std::chrono::milliseconds linger_timeout{2'000};    // For the client to read the last answer.
+
+    // Adds to the headers of the answer to a request, of which only the head may be known. Called
+    // once for each answer, also those of http itself. I/O thread.
+    std::function<void(const Request&, std::vector<Header>&)> answer_headers;
 
     // The body (application/json) of the errors that http itself answers: 400, 408, 413, 417, 431,
     // 501, 503, 505. Without it the message is sent as plain text.
@@ -50,10 +61,11 @@ public:
     Server(const Server&) = delete;
     Server& operator=(const Server&) = delete;
 
-    // Takes the port; clients are refused until run(). unavailable with one sentence and the
-    // remedy: taken, not permitted, no address of this machine; invalid_argument: no such host.
+    // Takes the port or the socket's path; clients are not served until run(). unavailable with one
+    // sentence and the remedy: taken, not permitted, no address of this machine; invalid_argument:
+    // no such host, a path that cannot be a socket's, keys or certificates that cannot be used.
     Status bind();
-    int port() const;  // REQUIRES bind().
+    int port() const;  // REQUIRES bind(). 0 for a Unix socket.
 
     // Serves until stop(). REQUIRES bind(). Once only. An error of listen() is returned.
     Status run(Handler& handler);

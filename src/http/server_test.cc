@@ -98,6 +98,18 @@ TEST(Server, EventsHaveNames) {
     EXPECT_EQ(get(client.receive()).body, "event: first\ndata: one\ndata: two\n\ndata: three\n\n");
 }
 
+TEST(Server, ALineBreakInAnEventStartsAnotherLineOfData) {
+    TestServer server;
+    Client client = server.client();
+    ASSERT_TRUE(client.send("GET", "/hold").ok());
+    server.with(server.held(0), [](Exchange* http) {
+        http->begin_events();
+        for (const char* data : {"a\nb", "", "\n"}) http->send_event(data);
+        http->end_events();
+    });
+    EXPECT_EQ(get(client.receive()).body, "data: a\ndata: b\n\ndata: \n\ndata: \ndata: \n\n");
+}
+
 TEST(Server, Http10) {
     TestServer server;
     Client client = server.client();
@@ -232,9 +244,9 @@ TEST(Server, TruncatedBodyIsAnswered) {
 TEST(Server, ConnectionsBeyondTheLimitGet503) {
     TestServer server({.connections_max = 3});
     std::vector<Client> clients;
-    while (clients.size() < 3) {  // The one that TestServer tried first may take a place a while.
-        Client client = server.client();
-        if (get(client.request("GET", "/")).status == 200) clients.push_back(std::move(client));
+    while (clients.size() < 3) {
+        clients.push_back(server.client());
+        ASSERT_EQ(get(clients.back().request("GET", "/")).status, 200);
     }
     Client late = server.client();
     EXPECT_EQ(get(late.receive()).status, 503);

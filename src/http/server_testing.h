@@ -26,8 +26,7 @@ public:
             const Status served = server.run(*this);
             CHECK(served.ok(), served.error().message);
         });
-        Result<Client> probe = Client::connect("127.0.0.1", server.port());
-        while (!probe.ok()) probe = Client::connect("127.0.0.1", server.port());
+        with(0, [](Exchange*) {});  // It listens from here on.
     }
     ~TestServer() override {
         server.stop(std::chrono::milliseconds(0));
@@ -50,6 +49,13 @@ public:
     size_t left_count() {
         const std::lock_guard lock(mutex_);
         return left_.size();
+    }
+
+    // What was said of the n-th request that was answered, or whose client left.
+    Answered answered(size_t n) {
+        std::unique_lock lock(mutex_);
+        changed_.wait_for(lock, std::chrono::seconds(10), [&] { return answered_.size() > n; });
+        return answered_.size() > n ? answered_[n] : Answered{};
     }
 
     // Runs on the I/O thread, with the exchange or null, and returns when it has run.
@@ -106,9 +112,16 @@ private:
         changed_.notify_all();
     }
 
+    void on_answered(const Answered& answered) override {
+        const std::lock_guard lock(mutex_);
+        answered_.push_back(answered);
+        changed_.notify_all();
+    }
+
     std::mutex mutex_;
     std::condition_variable changed_;
     std::vector<uint64_t> held_, left_;
+    std::vector<Answered> answered_;
     std::thread thread_;
 };
 

@@ -10,7 +10,7 @@ namespace fathom::http {
 enum class IoResult { ok, eof, failed };
 
 // A connected stream of bytes, behind an interface so that what speaks HTTP is compiled once for
-// TCP, later TLS, and the memory of a fuzzer. Completions come from the loop, never from inside the
+// sockets, TLS, and the memory of a fuzzer. Completions come from the loop, never from inside the
 // call; at most one read, one write and one watch at a time. I/O thread only.
 class Transport {
 public:
@@ -23,7 +23,8 @@ public:
     virtual void write(std::string_view bytes, Done done) = 0;
     // Completes when the connection is reset; also after the end of the peer's side.
     virtual void watch(Done done) = 0;
-    virtual void shutdown_send() = 0;
+    // Says that nothing more is sent. REQUIRES no write under way; counts as one until it is done.
+    virtual void shutdown_send(Done done) = 0;
     virtual void close() = 0;  // What is under way completes as failed.
 };
 

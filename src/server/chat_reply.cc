@@ -36,7 +36,7 @@ std::optional<uint64_t> ChatReply::seed() const {
 }
 
 void ChatReply::begin(http::Exchange& http) {
-    if (request_.stream) http.begin_events(cors_headers());
+    if (request_.stream) http.begin_events();
 }
 
 bool ChatReply::take(int64_t index, TokenEvent event, http::Exchange& http) {
@@ -117,8 +117,7 @@ void ChatReply::finish(http::Exchange& http) {
         for (int i = 0; i < request_.n; ++i)
             whole.push_back(
                 std::move(choices_[i].collected).message(i, request_, chat_.in_reasoning));
-        return http.reply(200, "application/json", api::chat_json(head_, whole, prompt_, usage()),
-                          cors_headers());
+        return http.reply(200, "application/json", api::chat_json(head_, whole, prompt_, usage()));
     }
     if (request_.include_usage) http.send_event(api::chat_usage_json(head_, usage()));
     http.send_event("[DONE]");

@@ -11,13 +11,7 @@ namespace {
 std::vector<Token> tokenize(const ServedModel& model, const api::CompletionRequest& request,
                             const api::Prompt& prompt) {
     if (const auto* ids = std::get_if<std::vector<Token>>(&prompt)) return *ids;
-    const Tokenizer& tokenizer = *model.tokenizer;
-    std::vector<Token> tokens = tokenizer.encode(std::get<std::string>(prompt));
-    const std::optional<Token> bos = tokenizer.bos();
-    if (request.add_special_tokens && tokenizer.add_bos() && bos &&
-        (tokens.empty() || tokens[0] != *bos))
-        tokens.insert(tokens.begin(), *bos);
-    return tokens;
+    return model.encode(std::get<std::string>(prompt), request.add_special_tokens);
 }
 
 // The prompt as the answer repeats it: the client's own text, or what its ids say.
@@ -80,7 +74,7 @@ std::optional<uint64_t> CompletionReply::seed() const {
 }
 
 void CompletionReply::begin(http::Exchange& http) {
-    if (request_.stream) http.begin_events(cors_headers());
+    if (request_.stream) http.begin_events();
 }
 
 bool CompletionReply::take(int64_t index, TokenEvent event, http::Exchange& http) {
@@ -138,8 +132,7 @@ void CompletionReply::finish(http::Exchange& http) {
     if (!request_.stream) {
         std::vector<api::CompletionChoice> whole;
         for (Choice& choice : choices_) whole.push_back(std::move(choice.whole));
-        return http.reply(200, "application/json", api::completion_json(head_, whole, usage()),
-                          cors_headers());
+        return http.reply(200, "application/json", api::completion_json(head_, whole, usage()));
     }
     if (request_.include_usage) http.send_event(api::completion_usage_json(head_, usage()));
     http.send_event("[DONE]");

@@ -22,6 +22,7 @@ public:
 
     uint64_t id() const override { return 1; }
     const http::Request& request() const override { return request_; }
+    const std::string& peer() const override { return peer_; }
     std::string take_body() override { return ""; }
     void reply(int status, std::string_view, std::string_view body,
                const std::vector<http::Header>&) override {
@@ -49,6 +50,7 @@ public:
 
 private:
     const http::Request request_;
+    const std::string peer_ = "unix";
     int status_ = 0;
     std::string body_;
     std::vector<Event> events_;

@@ -59,17 +59,6 @@ TEST(FlagsDoc, SaysWhatTheHelpSays) {
             << heading;
 }
 
-TEST(FlagsDoc, WhatItSaysIsRefusedIs) {
-    const auto page = documented();
-    ASSERT_TRUE(page.contains("Refused"));
-    for (const std::string& flag : page.at("Refused")) {
-        const auto command = parse_serve_flags(std::vector<std::string>{"m", flag, "x"});
-        ASSERT_FALSE(command.ok()) << flag;
-        EXPECT_TRUE(command.error().message.starts_with(flag + " is not built yet"))
-            << command.error().message;
-    }
-}
-
 TEST(FlagsDoc, IdleFlagsAreNamedAtTheStart) {
     const auto page = documented();
     const auto given = [](const std::string& flag, std::vector<std::string> ServeFlags::*list) {

@@ -45,7 +45,7 @@ std::optional<uint64_t> ItemReply::seed() const {
 }
 
 void ItemReply::begin(http::Exchange& http) {
-    if (request().stream) http.begin_events(cors_headers());
+    if (request().stream) http.begin_events();
 }
 
 bool ItemReply::take(int64_t, TokenEvent event, http::Exchange& http) {

@@ -83,7 +83,7 @@ void MessagesReply::finish(http::Exchange& http) {
         return fail(http, api::error_of_status(503, "the server is stopping; ask again"));
     if (!request().stream)
         return http.reply(200, "application/json",
-                          api::message_json(head_, items(), stop(), usage()), cors_headers());
+                          api::message_json(head_, items(), stop(), usage()));
     http.send_event(api::message_delta_json(stop(), usage()), "message_delta");
     http.send_event(api::message_stop_json(), "message_stop");
     http.end_events();

@@ -7,15 +7,11 @@
 
 namespace fathom {
 
-const std::vector<http::Header>& cors_headers() {
-    static const std::vector<http::Header> headers{{"Access-Control-Allow-Origin", "*"}};
-    return headers;
-}
-
 void refuse(http::Exchange& http, const api::RequestError& error) {
-    const bool of_messages = http.request().path.starts_with("/v1/messages");
+    // Below whatever root path there is.
+    const bool of_messages = http.request().path.find("/v1/messages") != std::string::npos;
     http.reply(error.status, "application/json",
-               of_messages ? api::message_error_json(error) : api::to_json(error), cors_headers());
+               of_messages ? api::message_error_json(error) : api::to_json(error));
 }
 
 std::string random_hex(int digits) {

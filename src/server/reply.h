@@ -42,10 +42,7 @@ struct RequestInfo {
     std::string id;  // X-Request-Id; empty: none
 };
 
-// Sent with every answer: any page may call the server.
-const std::vector<http::Header>& cors_headers();
-
-// Answers with the error of the request, in the form of the API whose path was asked for, and CORS.
+// Answers with the error of the request, in the form of the API that its path belongs to.
 void refuse(http::Exchange& http, const api::RequestError& error);
 
 // prefix + the client's own id (header, then body), or 32 hex digits.

@@ -102,8 +102,7 @@ void ResponsesReply::finish(http::Exchange& http) {
         name = "response.failed";
     }
     if (!request().stream)
-        return http.reply(200, "application/json", api::response_json(head_, state, items()),
-                          cors_headers());
+        return http.reply(200, "application/json", api::response_json(head_, state, items()));
     send_state(name, state, http);
     http.end_events();
 }

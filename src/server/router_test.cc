@@ -14,7 +14,8 @@ using Json = nlohmann::json;
 
 class RouterTest : public ::testing::Test {
 protected:
-    RouterTest() : service({.next = Service::says("hello")}) {}
+    explicit RouterTest(HttpFlags flags = Service::Options::quiet())
+        : service({.next = Service::says("hello"), .http = std::move(flags)}) {}
 
     http::Response request(const char* method, const std::string& path,
                            const std::string& body = "",
@@ -66,17 +67,129 @@ TEST_F(RouterTest, WhatHasNoRoute) {
     EXPECT_EQ(wrong.status, 405);
     EXPECT_EQ(wrong.body, R"({"detail":"Method Not Allowed"})");
     EXPECT_EQ(wrong.header("Allow"), "POST");
+    EXPECT_EQ(request("OPTIONS", "/v1/completions").header("Allow"), "POST, OPTIONS");
+    EXPECT_EQ(request("OPTIONS", "/ping").header("Allow"), "GET, HEAD, POST, OPTIONS");
+    EXPECT_EQ(request("OPTIONS", "/nowhere").status, 404);
+    EXPECT_EQ(request("POST", "/v1/chat/completions").status, 404) << "no handler was added";
     EXPECT_EQ(wrong.header("Content-Type"), "application/json");
     EXPECT_EQ(request("DELETE", "/health").status, 405);
 }
 
+const std::vector<http::Header> kPreflight{
+    {"Origin", "http://page"},
+    {"Access-Control-Request-Method", "POST"},
+    {"Access-Control-Request-Headers", "authorization, content-type"}};
+
 TEST_F(RouterTest, PagesOfOtherOriginsMayCall) {
     service.open();
-    const http::Response preflight = request("OPTIONS", "/v1/completions");
+    const http::Response preflight = request("OPTIONS", "/v1/completions", "", kPreflight);
     EXPECT_EQ(preflight.status, 200);
+    EXPECT_NE(preflight.header("Access-Control-Allow-Methods").find("POST"), std::string::npos);
+    EXPECT_EQ(preflight.header("Access-Control-Allow-Headers"), "authorization, content-type");
     EXPECT_EQ(preflight.header("Access-Control-Allow-Origin"), "*");
     EXPECT_EQ(service.post(R"({"prompt":"x"})").header("Access-Control-Allow-Origin"), "*");
     EXPECT_EQ(service.post("{").header("Access-Control-Allow-Origin"), "*");
+}
+
+// Every flag that guards, at once.
+class GuardedRouterTest : public RouterTest {
+protected:
+    GuardedRouterTest() : RouterTest(flags()) { service.open(); }
+    static HttpFlags flags() {
+        HttpFlags flags = Service::Options::quiet();
+        flags.api_keys = {"secret"};
+        flags.allowed_origins = {"http://page", "http://other"};
+        flags.allowed_methods = {"POST"};
+        flags.allowed_headers = {"X-Own", "Authorization"};
+        flags.allow_credentials = true;
+        flags.root_path = "/llm";
+        flags.enable_request_id_headers = true;
+        return flags;
+    }
+    const http::Header key{"Authorization", "Bearer secret"};
+};
+
+TEST_F(GuardedRouterTest, V1AsksForTheKey) {
+    const http::Response refused = request("POST", "/v1/completions", R"({"prompt":"x"})");
+    EXPECT_EQ(refused.status, 401);
+    EXPECT_EQ(refused.body, R"({"error":"Unauthorized"})");
+    EXPECT_EQ(request("GET", "/v1/models").status, 401);
+    EXPECT_EQ(request("GET", "/llm/v1/models").status, 401);
+    EXPECT_EQ(request("GET", "/v1/nowhere").status, 401);
+    EXPECT_EQ(request("GET", "/v1/models", "", {{"Authorization", "Bearer wrong"}}).status, 401);
+    EXPECT_EQ(request("GET", "/v1/models", "", {key}).status, 200);
+    EXPECT_EQ(request("POST", "/v1/completions", R"({"prompt":"x"})", {key}).status, 200);
+    for (const char* path : {"/health", "/metrics", "/version"})
+        EXPECT_EQ(request("GET", path).status, 200) << path;
+}
+
+TEST_F(GuardedRouterTest, TheRootPathIsTakenOff) {
+    EXPECT_EQ(request("GET", "/llm/health").status, 200);
+    EXPECT_EQ(request("GET", "/health").status, 200);
+    EXPECT_EQ(request("GET", "/llmhealth").status, 404);
+    EXPECT_EQ(request("GET", "/llm").status, 404);
+    EXPECT_EQ(request("GET", "/llm/llm/health").status, 404);
+}
+
+TEST_F(GuardedRouterTest, OriginsByName) {
+    const auto origin = [&](const char* name) {
+        return request("GET", "/health", "", {{"Origin", name}});
+    };
+    EXPECT_EQ(origin("http://other").header("Access-Control-Allow-Origin"), "http://other");
+    EXPECT_EQ(origin("http://other").header("Access-Control-Allow-Credentials"), "true");
+    EXPECT_EQ(origin("http://other").header("Vary"), "Origin");
+    EXPECT_EQ(origin("http://evil").header("Access-Control-Allow-Origin"), "");
+    EXPECT_EQ(origin("http://evil").header("Vary"), "Origin");
+    EXPECT_EQ(request("GET", "/health").header("Access-Control-Allow-Origin"), "");
+    // Answers of http itself carry them, too.
+    http::Client client = service.client();
+    ASSERT_TRUE(client
+                    .send_raw("GET /x HTTP/1.1\r\nHost: h\r\nOrigin: http://page\r\n"
+                              "Expect: cookies\r\n\r\n")
+                    .ok());
+    EXPECT_EQ(client.receive().value().header("Access-Control-Allow-Origin"), "http://page");
+}
+
+TEST_F(GuardedRouterTest, PreflightsSayWhatIsAllowed) {
+    const auto preflight = [&](const char* origin, const char* method, const char* headers) {
+        return request("OPTIONS", "/v1/completions", "",
+                       {{"Origin", origin},
+                        {"Access-Control-Request-Method", method},
+                        {"Access-Control-Request-Headers", headers}});
+    };
+    const http::Response allowed =
+        preflight("http://page", "POST", "content-type, AUTHORIZATION, x-own");
+    EXPECT_EQ(allowed.status, 200);
+    EXPECT_EQ(allowed.header("Access-Control-Allow-Methods"), "POST");
+    EXPECT_EQ(allowed.header("Access-Control-Allow-Headers"), "X-Own, Authorization");
+    EXPECT_EQ(allowed.header("Access-Control-Max-Age"), "600");
+    EXPECT_EQ(preflight("http://evil", "POST", "").body, "Disallowed CORS origin");
+    EXPECT_EQ(preflight("http://page", "PUT", "").body, "Disallowed CORS method");
+    EXPECT_EQ(preflight("http://page", "POST", "x-own,x-evil").body, "Disallowed CORS headers");
+    EXPECT_EQ(preflight("http://evil", "PUT", "x-evil").status, 400);
+}
+
+TEST_F(GuardedRouterTest, RequestIdsAreGivenBack) {
+    EXPECT_EQ(request("GET", "/health", "", {{"X-Request-Id", "abc"}}).header("X-Request-Id"),
+              "abc");
+    const std::string first(request("GET", "/health").header("X-Request-Id"));
+    EXPECT_EQ(first.size(), 32u);
+    EXPECT_NE(first, request("GET", "/health").header("X-Request-Id"));
+    EXPECT_EQ(request("GET", "/v1/models").header("X-Request-Id").size(), 32u) << "a 401";
+}
+
+TEST_F(RouterTest, RequestIdsAreGivenBackOnlyWhereAskedFor) {
+    EXPECT_EQ(request("GET", "/version", "", {{"X-Request-Id", "abc"}}).header("X-Request-Id"), "");
+}
+
+TEST_F(RouterTest, EncodedBodiesAreRefused) {
+    service.open();
+    const auto encoded = [&](const char* encoding) {
+        return service.post(R"({"prompt":"x"})", {{"Content-Encoding", encoding}});
+    };
+    EXPECT_EQ(encoded("gzip").status, 415);
+    EXPECT_NE(encoded("gzip").body.find("Content-Encoding gzip"), std::string::npos);
+    EXPECT_EQ(encoded("identity").status, 200);
 }
 
 TEST_F(RouterTest, NamesOfTheModel) {

@@ -1,5 +1,6 @@
 #include "server/serve.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
 
 #include <condition_variable>
@@ -13,11 +14,16 @@
 #include "engine/runner.h"
 #include "model/activations.h"
 #include "model/load.h"
+#include "server/metrics.h"
+#include "server/model_routes.h"
+#include "server/profile_routes.h"
 #include "server/progress_bar.h"
 #include "server/router.h"
 #include "server/serve_plan.h"
 #include "server/signals.h"
 #include "server/startup_lines.h"
+#include "server/status_routes.h"
+#include "server/tokenize.h"
 
 namespace fathom {
 namespace {
@@ -64,6 +70,11 @@ Result<Checkpoint> open_checked(const ServeFlags& flags, const ModelArgs& args,
                                                       " more: fathom inspect ", flags.model, ")"))};
 }
 
+bool begins_with_bos(ApiFlags::AddBos asked, const Tokenizer& tokenizer) {
+    if (asked == ApiFlags::AddBos::automatic) return tokenizer.add_bos();
+    return asked == ApiFlags::AddBos::always;
+}
+
 Result<Loaded> open_model(const ServeFlags& flags, const Console& console) {
     Result<ModelArgs> args = load_model_args(flags.model);
     if (!args.ok()) return std::move(args).error();
@@ -76,14 +87,29 @@ Result<Loaded> open_model(const ServeFlags& flags, const Console& console) {
         return Error{Code::corrupt, std::move(*problem)};
     Result<std::vector<Token>> ends = load_end_tokens(flags.model, args.value());
     if (!ends.ok()) return std::move(ends).error();
-    Result<api::SamplingDefaults> defaults = load_sampling_defaults(flags.model);
+    const std::string& config = flags.api.generation_config;
+    Result<api::SamplingDefaults> defaults =
+        load_sampling_defaults(config == "auto"   ? flags.model
+                               : config == "vllm" ? ""
+                                                  : config,
+                               flags.api.override_generation_config);
     if (!defaults.ok()) return std::move(defaults).error();
 
     ServedModel served{.names = served_names(flags.served_model_names, flags.model),
                        .path = flags.model,
                        .created = std::time(nullptr),
                        .vocab_size = args.value().vocab_size,
-                       .rules = {.defaults = defaults.value()}};
+                       .rules = {.defaults = defaults.value(),
+                                 .max_logprobs = flags.api.max_logprobs,
+                                 .choices_max = flags.max_waiting_requests,
+                                 .force_usage = flags.api.enable_force_include_usage,
+                                 .tokens_as_ids = flags.api.return_tokens_as_token_ids},
+                       .chat = flags.api.chat,
+                       .response_role = flags.api.response_role,
+                       .exclude_tools_when_none = flags.api.exclude_tools_when_tool_choice_none,
+                       .prompt_tokens_details = flags.api.enable_prompt_tokens_details,
+                       .accept_any = flags.api.accept_any_model,
+                       .add_bos = begins_with_bos(flags.api.add_bos, tokenizer.value())};
     return Loaded{args.value(), std::move(checkpoint).value(), std::move(tokenizer).value(),
                   std::move(ends).value(), std::move(served)};
 }
@@ -126,8 +152,12 @@ void raise_descriptor_limit() {
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-http::ServerOptions server_options(const ServeFlags& flags) {
-    http::ServerOptions options{.host = flags.host, .port = flags.port};
+http::ServerOptions server_options(const ServeFlags& flags, const Router& router) {
+    http::ServerOptions options = server_options(flags.http);
+    options.answer_headers = [&router](const http::Request& request,
+                                       std::vector<http::Header>& headers) {
+        router.add_headers(request, headers);
+    };
     options.error_body = [](int status, std::string_view message) {
         return api::to_json(api::error_of_status(status, message));
     };
@@ -161,12 +191,53 @@ struct Rank {
     std::unique_ptr<StepRunner> runner;
 };
 
+EngineFigures figures_of(const EngineStats& stats) {
+    return {.running = stats.running,
+            .waiting = stats.waiting,
+            .cache_usage = static_cast<double>(stats.blocks_used) /
+                           static_cast<double>(std::max<int64_t>(stats.blocks, 1)),
+            .preemptions = stats.preemptions,
+            .prompt_tokens = stats.prompt_tokens,
+            .generated_tokens = stats.generated_tokens,
+            .prefix_queries = stats.prefix_queries,
+            .prefix_hits = stats.prefix_hits,
+            .steps_by_tokens = {stats.step_tokens.counts.begin(), stats.step_tokens.counts.end()},
+            .step_tokens = stats.step_tokens.sum};
+}
+
+Metrics::Options metrics_options(const ServeFlags& flags, const ServedModel& model,
+                                 const MemoryPlan& plan) {
+    return {.model_name = model.names[0],
+            .max_model_len = model.max_model_len,
+            .cache_config = {
+                {"block_size", str(plan.limits.block_tokens)},
+                {"num_gpu_blocks", str(plan.limits.num_blocks)},
+                {"cache_dtype", flags.latent == LatentFormat::fp8    ? "fp8_ds_mla"
+                                : flags.latent == LatentFormat::bf16 ? "bfloat16"
+                                                                     : "float32"},
+                {"enable_prefix_caching", flags.enable_prefix_caching ? "True" : "False"}}};
+}
+
+Status add_tokenizer_info(Router& router, const std::string& folder) {
+    Result<std::string> info = load_tokenizer_info(folder);
+    if (!info.ok()) return std::move(info).error();
+    router.add({"GET", "/tokenizer_info", [json = std::move(info).value()](http::Exchange& http) {
+                    http.reply(200, "application/json", json);
+                }});
+    return Unit{};
+}
+
 // Serves until a signal comes; every part is gone when it returns.
 void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
-                http::Server& server, Shutdown& shutdown, const Console& console,
+                http::Server& server, Router& router, Shutdown& shutdown, const Console& console,
                 Clock::time_point begin) {
-    Router router(model.served, flags.access_log);
+    Metrics metrics(metrics_options(flags, model.served, plan));
+    StatusRoutes status(router, model.served, metrics, flags.api.enable_server_load_tracking);
+    router.set_on_answered([&metrics](const http::Answered& answered, const std::string& route) {
+        metrics.on_answered(answered, route);
+    });
     std::thread io([&] {
+        ::pthread_setname_np(::pthread_self(), "fathom-io");  // For top, traces, bench_streams.
         if (Status status = server.run(router); !status.ok()) log::error(status.error().message);
     });
     Rank rank(flags, model, plan, console);
@@ -175,6 +246,7 @@ void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
     Engine engine(
         {.limits = plan.limits,
          .prefix_caching = flags.enable_prefix_caching,
+         .priority_scheduling = flags.api.priority_scheduling,
          .end_tokens = model.end_tokens},
         std::move(rank.runner),
         [&](std::vector<TokenEvent> events) {
@@ -186,10 +258,17 @@ void run_server(const ServeFlags& flags, Loaded& model, const MemoryPlan& plan,
     {
         http::WorkerPool workers(kWorkers, kWorkersQueue,
                                  [&](std::function<void()> f) { server.post(std::move(f)); });
-        GenerationHandler generation(model.served, server, workers, engine);
+        GenerationHandler generation(model.served, server, workers, engine, metrics);
+        std::optional<ProfileRoutes> profile;
         server.post([&] {
             handler = &generation;
-            router.open(generation);
+            if (!flags.api.profile_dir.empty())
+                profile.emplace(router, server, workers, flags.api.profile_dir);
+            metrics.set_engine([&engine] { return figures_of(engine.stats()); });
+            status.open([&engine] { return engine.healthy(); },
+                        [&engine] { engine.reset_prefix_cache(); });
+            router.open(model_routes(generation),
+                        [&](uint64_t id) { generation.on_disconnect(id); });
         });
         shutdown.set_ready();
         say_all(console, ready_lines(flags, model.served, server.port(), seconds_since(begin)));
@@ -216,7 +295,10 @@ Status serve(const ServeFlags& flags, const Console& console) {
     say_all(console, settings_lines(flags, loaded.checkpoint->format(), thread_count(flags)));
 
     raise_descriptor_limit();
-    http::Server server(server_options(flags));
+    Router router(flags.http);
+    if (flags.api.enable_tokenizer_info_endpoint)
+        if (Status status = add_tokenizer_info(router, flags.model); !status.ok()) return status;
+    http::Server server(server_options(flags, router));
     if (Status status = server.bind(); !status.ok()) return status;
     Result<MemoryPlan> plan = plan_serving(flags, loaded.args, *loaded.checkpoint);
     if (!plan.ok()) return std::move(plan).error();
@@ -225,7 +307,7 @@ Status serve(const ServeFlags& flags, const Console& console) {
     GrammarCompiler grammars(loaded.tokenizer, loaded.end_tokens, loaded.args.vocab_size);
     loaded.served.grammars = &grammars;
     loaded.served.max_model_len = plan.value().limits.sequence_tokens_max;
-    run_server(flags, loaded, plan.value(), server, shutdown, console, begin);
+    run_server(flags, loaded, plan.value(), server, router, shutdown, console, begin);
     log::stop();
     return Unit{};
 }

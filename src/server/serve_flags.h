@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "base/result.h"
 #include "config/kv_layout.h"
+#include "server/api_flags.h"
+#include "server/http_flags.h"
 #include "tensor/tensor.h"
 
 namespace fathom {
@@ -18,8 +20,8 @@ namespace fathom {
 // are known (server/serve_plan.h).
 struct ServeFlags {
     std::string model;
-    std::string host = "127.0.0.1";
-    int port = 8000;
+    HttpFlags http;
+    ApiFlags api;
     std::vector<std::string>
         served_model_names;  // Empty: the path, its last part, and usual names.
 
@@ -39,7 +41,6 @@ struct ServeFlags {
     int threads = 0;  // 0: one per core that the process may use
 
     int shutdown_timeout_s = 30;
-    bool access_log = true;
     log::Level log_level = log::Level::info;
 
     // Flags that were given and do nothing: "--async-scheduling". The two start-up lines.
@@ -54,9 +55,5 @@ struct ServeCommand {
 
 // words: what follows `fathom serve`. Errors: one sentence with the flag, its value and what to do.
 Result<ServeCommand> parse_serve_flags(std::span<const std::string> words);
-
-// "68000", "32k" = 32,000, "1M" = 1,048,576, "1.5k" = 1,500: vLLM's human-readable integers.
-// nullopt for anything else.
-std::optional<int64_t> human_integer(const std::string& text);
 
 }  // namespace fathom

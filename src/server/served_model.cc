@@ -33,7 +33,15 @@ void take_number(const Json& json, const char* key, double& to) {
 }  // namespace
 
 bool ServedModel::is_served(const std::string& name) const {
-    return name.empty() || std::find(names.begin(), names.end(), name) != names.end();
+    return accept_any || name.empty() || std::find(names.begin(), names.end(), name) != names.end();
+}
+
+std::vector<Token> ServedModel::encode(const std::string& text, bool with_bos) const {
+    std::vector<Token> tokens = tokenizer->encode(text);
+    const std::optional<Token> bos = tokenizer->bos();
+    if (with_bos && add_bos && bos && (tokens.empty() || tokens[0] != *bos))
+        tokens.insert(tokens.begin(), *bos);
+    return tokens;
 }
 
 std::vector<std::string> served_names(const std::vector<std::string>& asked,
@@ -51,16 +59,30 @@ std::vector<std::string> served_names(const std::vector<std::string>& asked,
     return names;
 }
 
-Result<api::SamplingDefaults> load_sampling_defaults(const std::string& folder) {
-    Result<Json> json = read_generation_config(folder);
+Result<api::SamplingDefaults> load_sampling_defaults(const std::string& folder,
+                                                     const std::string& override_json) {
+    Result<Json> json = folder.empty() ? Json::object() : read_generation_config(folder);
     if (!json.ok()) return std::move(json).error();
     api::SamplingDefaults defaults;
-    take_number(json.value(), "temperature", defaults.temperature);
-    take_number(json.value(), "top_p", defaults.top_p);
-    take_number(json.value(), "min_p", defaults.min_p);
-    take_number(json.value(), "repetition_penalty", defaults.repetition_penalty);
     double top_k = 0;
-    take_number(json.value(), "top_k", top_k);
+    const std::pair<const char*, double*> fields[] = {
+        {"temperature", &defaults.temperature},
+        {"top_p", &defaults.top_p},
+        {"min_p", &defaults.min_p},
+        {"repetition_penalty", &defaults.repetition_penalty},
+        {"top_k", &top_k}};
+    for (const auto& [name, to] : fields) take_number(json.value(), name, *to);
+    const Json more = override_json.empty() ? Json::object() : Json::parse(override_json);
+    for (const auto& [key, value] : more.items()) {
+        const auto* field =
+            std::ranges::find_if(fields, [&](const auto& f) { return f.first == key; });
+        if (field == std::end(fields) || !value.is_number())
+            return Error{Code::invalid_argument,
+                         str("--override-generation-config: ", key, " is ", value.dump(),
+                             "; expected numbers for temperature, top_p, top_k, min_p or "
+                             "repetition_penalty")};
+        *field->second = value.get<double>();
+    }
     defaults.top_k = static_cast<int64_t>(top_k);
     return defaults;
 }

@@ -26,8 +26,13 @@ struct ServedModel {
     std::string response_role = "assistant";  // --response-role
     bool exclude_tools_when_none = false;     // --exclude-tools-when-tool-choice-none
     bool prompt_tokens_details = false;       // --enable-prompt-tokens-details
+    bool accept_any = false;                  // --accept-any-model
+    bool add_bos = false;  // Whether a text prompt begins with the begin token: --add-bos.
 
     bool is_served(const std::string& name) const;
+    // The tokens of a text prompt; with_bos: begun with the begin token where add_bos wants one
+    // and the text has none.
+    std::vector<Token> encode(const std::string& text, bool with_bos) const;
 };
 
 // The names of --served-model-name; without it the path as given, its last part, and the names that
@@ -36,8 +41,10 @@ std::vector<std::string> served_names(const std::vector<std::string>& asked,
                                       const std::string& path);
 
 // temperature, top_p, top_k, min_p, repetition_penalty of FOLDER/generation_config.json where it
-// has them; vLLM's defaults where it, or the file, has not.
-Result<api::SamplingDefaults> load_sampling_defaults(const std::string& folder);
+// has them; vLLM's defaults where it, or the file, has not, or where `folder` is empty. The object
+// `override_json` (empty: nothing) goes before; a field of another name in it is refused.
+Result<api::SamplingDefaults> load_sampling_defaults(const std::string& folder,
+                                                     const std::string& override_json = "");
 
 // The ids that end a sequence: eos_token_id of generation_config.json (one or several) and of
 // config.json. Ids outside the vocabulary are left out: they are never drawn.

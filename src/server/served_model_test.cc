@@ -43,6 +43,7 @@ TEST(ServedNames, ARequestWithoutANameIsServed) {
     EXPECT_TRUE(model.is_served(""));
     EXPECT_TRUE(model.is_served("b"));
     EXPECT_FALSE(model.is_served("B"));
+    EXPECT_TRUE((ServedModel{.names = {"a"}, .accept_any = true}).is_served("B"));
 }
 
 TEST_F(ServedModelTest, DefaultsOfTheGenerationConfig) {
@@ -58,6 +59,21 @@ TEST_F(ServedModelTest, DefaultsOfTheGenerationConfig) {
     const Result<api::SamplingDefaults> broken = load_sampling_defaults(folder());
     ASSERT_FALSE(broken.ok());
     EXPECT_NE(broken.error().message.find("generation_config.json"), std::string::npos);
+}
+
+TEST_F(ServedModelTest, FlagsGoBeforeTheGenerationConfig) {
+    write(R"({"temperature": 0.6, "top_p": 0.95})");
+    EXPECT_EQ(load_sampling_defaults("").value().temperature, 1);
+    auto defaults = load_sampling_defaults(folder(), R"({"temperature":0.2,"top_k":5})");
+    EXPECT_EQ(defaults.value().temperature, 0.2);
+    EXPECT_EQ(defaults.value().top_k, 5);
+    EXPECT_EQ(defaults.value().top_p, 0.95);
+    for (const char* bad : {R"({"max_new_tokens":5})", R"({"top_p":"x"})"}) {
+        const auto refused = load_sampling_defaults(folder(), bad);
+        ASSERT_FALSE(refused.ok()) << bad;
+        EXPECT_NE(refused.error().message.find("--override-generation-config: "),
+                  std::string::npos);
+    }
 }
 
 TEST_F(ServedModelTest, EndTokens) {

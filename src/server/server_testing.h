@@ -16,7 +16,10 @@
 #include "model/activations.h"
 #include "model/load.h"
 #include "server/generation_handler.h"
+#include "server/metrics.h"
+#include "server/model_routes.h"
 #include "server/router.h"
+#include "server/status_routes.h"
 #include "testing/tiny_checkpoint.h"
 
 namespace fathom::testing {
@@ -60,6 +63,15 @@ public:
         // What stands in for the model; without it the model itself, in float32.
         ScriptedRunner::Next next;
         std::vector<Token> end_tokens = {1};
+        HttpFlags http = quiet();
+        bool track_load = false;
+
+        static HttpFlags quiet() {
+            HttpFlags flags;
+            flags.port = 0;
+            flags.access_log = false;
+            return flags;
+        }
     };
     explicit Service(Options options);
     ~Service();
@@ -86,6 +98,11 @@ public:
     Engine& engine() { return *engine_; }
     const Tokenizer& tokenizer() const { return *tokenizer_; }
     const ServedModel& model() const { return model_; }
+    Metrics& metrics() { return metrics_; }
+    http::Server& server() { return server_; }
+    http::WorkerPool& workers() { return *workers_; }
+    Router& router() { return router_; }
+    std::atomic<bool> healthy = true;  // What /health is told of the engine.
 
 private:
     struct Rank;
@@ -93,8 +110,11 @@ private:
     std::unique_ptr<Tokenizer> tokenizer_;
     ServedModel model_;
     std::unique_ptr<Rank> rank_;
-    http::Server server_;
+    const HttpFlags http_;
     Router router_;
+    http::Server server_;
+    Metrics metrics_;
+    StatusRoutes status_;
     std::unique_ptr<Engine> engine_;
     std::unique_ptr<http::WorkerPool> workers_;
     std::unique_ptr<GrammarCompiler> grammars_;
@@ -130,8 +150,12 @@ inline ServedModel served(const Tokenizer& tokenizer, const Limits& limits) {
             .rules = {}};
 }
 
-inline http::ServerOptions server_options() {
-    http::ServerOptions options{.port = 0};
+inline http::ServerOptions options_of(const HttpFlags& flags, const Router& router) {
+    http::ServerOptions options = server_options(flags);
+    options.answer_headers = [&router](const http::Request& request,
+                                       std::vector<http::Header>& headers) {
+        router.add_headers(request, headers);
+    };
     options.error_body = [](int status, std::string_view message) {
         return api::to_json(api::error_of_status(status, message));
     };
@@ -201,8 +225,11 @@ struct Service::Rank {
 inline Service::Service(Options options)
     : tokenizer_(open_tokenizer()),
       model_(served(*tokenizer_, options.limits)),
-      server_(server_options()),
-      router_(model_, /*access_log=*/false) {
+      http_(options.http),
+      router_(http_),
+      server_(options_of(http_, router_)),
+      metrics_({.model_name = "tiny", .max_model_len = model_.max_model_len}),
+      status_(router_, model_, metrics_, options.track_load) {
     grammars_ =
         std::make_unique<GrammarCompiler>(*tokenizer_, options.end_tokens, model_.vocab_size);
     model_.grammars = grammars_.get();
@@ -226,7 +253,10 @@ inline Service::Service(Options options)
         /*seed=*/0);
     workers_ = std::make_unique<http::WorkerPool>(
         2, 64, [this](std::function<void()> f) { server_.post(std::move(f)); });
-    handler_ = std::make_unique<GenerationHandler>(model_, server_, *workers_, *engine_);
+    handler_ = std::make_unique<GenerationHandler>(model_, server_, *workers_, *engine_, metrics_);
+    router_.set_on_answered([this](const http::Answered& answered, const std::string& route) {
+        metrics_.on_answered(answered, route);
+    });
     io_ = std::thread([this] {
         const Status status = server_.run(router_);
         CHECK(status.ok(), status.error().message);
@@ -242,7 +272,11 @@ inline Service::~Service() {
 }
 
 inline void Service::open() {
-    on_io_thread([this] { router_.open(*handler_); });
+    on_io_thread([this] {
+        status_.open([this] { return healthy.load(); }, [this] { engine_->reset_prefix_cache(); });
+        router_.open(model_routes(*handler_),
+                     [this](uint64_t id) { handler_->on_disconnect(id); });
+    });
 }
 
 inline http::Client Service::client() const {

@@ -21,14 +21,21 @@ std::string reachable(const std::string& host) {
     return host.find(':') == std::string::npos ? host : "[" + host + "]";
 }
 
-// For JSON inside the single quotes of a shell.
+// For the inside of the single quotes of a shell.
+std::string for_shell(const std::string& text) {
+    std::string out;
+    for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    return out;
+}
+
+// For a string of JSON in there.
 std::string quoted(const std::string& text) {
     std::string out;
     for (const char c : text) {
         if (c == '"' || c == '\\') out += '\\';
-        out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+        out += c;
     }
-    return out;
+    return for_shell(out);
 }
 
 }  // namespace
@@ -58,10 +65,17 @@ std::vector<std::string> ready_lines(const ServeFlags& flags, const ServedModel&
                                      double seconds) {
     char time[32];
     std::snprintf(time, sizeof time, "%.1f", seconds);
-    return {str("ready after ", time, " s, listening on ", flags.host, ":", port, "; try"),
-            str("curl http://", reachable(flags.host), ":", port,
-                "/v1/completions -H 'Content-Type: application/json' -d '{\"model\":\"",
-                quoted(model.names[0]),
+    const HttpFlags& http = flags.http;
+    const std::string where = http.uds.empty() ? str(http.host, ":", port) : http.uds;
+    // The certificate is for the name that clients use, which need not be this machine's.
+    const std::string scheme = http.tls() ? "-k https://" : "http://";
+    const std::string address =
+        http.uds.empty() ? str(scheme, reachable(http.host), ":", port)
+                         : str("--unix-socket '", for_shell(http.uds), "' ", scheme, "localhost");
+    const char* key = http.api_keys.empty() ? "" : "-H \"Authorization: Bearer $VLLM_API_KEY\" ";
+    return {str("ready after ", time, " s, listening on ", where, "; try"),
+            str("curl ", address, "/v1/completions ", key,
+                "-H 'Content-Type: application/json' -d '{\"model\":\"", quoted(model.names[0]),
                 "\",\"prompt\":\"The future of AI is\",\"max_tokens\":50,\"temperature\":0}'")};
 }
 

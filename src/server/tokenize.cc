@@ -12,15 +12,6 @@ namespace {
 
 constexpr int64_t kConfigBytesMax = 4 << 20;
 
-std::vector<Token> tokens_of_text(const Tokenizer& tokenizer, const std::string& text,
-                                  bool add_special_tokens) {
-    std::vector<Token> tokens = tokenizer.encode(text);
-    const std::optional<Token> bos = tokenizer.bos();
-    if (add_special_tokens && tokenizer.add_bos() && bos && (tokens.empty() || tokens[0] != *bos))
-        tokens.insert(tokens.begin(), *bos);
-    return tokens;
-}
-
 // An AddedToken object is its content; everything else stays.
 std::string plain_value(const JsonValue& value) {
     const JsonValue* content = value.find("content");
@@ -45,8 +36,7 @@ ReplyOrError prepare_tokenize(const ServedModel& model, const std::string& body,
         if (auto* error = std::get_if<api::RequestError>(&prompt)) return std::move(*error);
         tokens = std::get<std::vector<Token>>(std::move(prompt));
     } else {
-        tokens = tokens_of_text(*model.tokenizer, std::get<std::string>(request.input),
-                                request.add_special_tokens);
+        tokens = model.encode(std::get<std::string>(request.input), request.add_special_tokens);
     }
     std::optional<std::vector<std::string>> strings;
     if (request.return_token_strs) {

@@ -72,6 +72,7 @@ public:
         return all;
     }
 
+    pid_t id() const { return pid_; }
     void signal(int number) const { ::kill(pid_, number); }
     bool running() {
         int status = 0;

@@ -42,7 +42,9 @@ public:
         });
     }
     void watch(Done done) override { watcher_ = std::move(done); }
-    void shutdown_send() override {}
+    void shutdown_send(Done done) override {
+        jobs_.push_back([done = std::move(done)] { done(IoResult::ok, 0); });
+    }
     void close() override {
         closed_ = true;
         if (watcher_) jobs_.push_back([done = std::exchange(watcher_, {})] { done({}, 0); });
@@ -64,8 +66,8 @@ public:
         options_.header_bytes_max = kHeaderMax;
         options_.body_bytes_max = kBodyMax;
         options_.pipelined_bytes_max = 256;
-        Connection connection(*this,
-                              std::make_unique<MemoryTransport>(jobs_, input, piece, output));
+        Connection connection(*this, std::make_unique<MemoryTransport>(jobs_, input, piece, output),
+                              "memory");
         connection.start();
         while (!jobs_.empty()) {
             const auto job = std::move(jobs_.front());
@@ -96,6 +98,7 @@ public:
         answer_later(http.request().path.size() % 3 == 1);
     }
     void on_disconnect(uint64_t) override {}
+    void on_answered(Answered) override {}
     void on_closed(Connection&) override { closed_ = true; }
 
     std::vector<std::string> seen;

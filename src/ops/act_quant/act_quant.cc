@@ -1,6 +1,7 @@
 #include "ops/act_quant/act_quant.h"
 
 #include "ops/act_quant/act_quant_row.h"
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -13,6 +14,7 @@ void ops::act_quant(Stream& s, Tensor codes, Tensor scales, Tensor x, ScaleForma
     expect("scales", scales, {T, K / kActQuantGroup}, DType::f32);
 
     if (T == 0) return;
+    const trace::Span span("act_quant");
     switch (s.device) {
         case Device::cpu: return cpu::act_quant(s, codes, scales, x, format);
         case Device::cuda: return cuda::act_quant(s, codes, scales, x, format);

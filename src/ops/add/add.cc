@@ -1,5 +1,6 @@
 #include "ops/add/add.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -11,6 +12,7 @@ void ops::add(Stream& s, Tensor y, Tensor a, Tensor b) {
     expect("b", b, {T, D}, y.dtype);
 
     if (T == 0) return;
+    const trace::Span span("add");
     switch (s.device) {
         case Device::cpu: return cpu::add(s, y, a, b);
         case Device::cuda: return cuda::add(s, y, a, b);

@@ -1,5 +1,6 @@
 #include "ops/add_rms_norm/add_rms_norm.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -14,6 +15,7 @@ void ops::add_rms_norm(Stream& s, Tensor y, Tensor residual, Tensor x, Tensor we
     CHECK(T == 0 || (residual.data != y.data && residual.data != x.data), "residual is y or x");
 
     if (T == 0) return;
+    const trace::Span span("add_rms_norm");
     switch (s.device) {
         case Device::cpu: return cpu::add_rms_norm(s, y, residual, x, weight, eps);
         case Device::cuda: return cuda::add_rms_norm(s, y, residual, x, weight, eps);

@@ -1,5 +1,6 @@
 #include "ops/embedding/embedding.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -11,6 +12,7 @@ void ops::embedding(Stream& s, Tensor y, Tensor tokens, Tensor table) {
     expect_activation("y", y, {T, D});
 
     if (T == 0) return;
+    const trace::Span span("embedding");
     switch (s.device) {
         case Device::cpu: return cpu::embedding(s, y, tokens, table);
         case Device::cuda: return cuda::embedding(s, y, tokens, table);

@@ -1,5 +1,6 @@
 #include "ops/freqs_cis/freqs_cis.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -12,6 +13,7 @@ void ops::freqs_cis(Stream& s, Tensor cis, Tensor positions, Tensor inv_freq) {
     CHECK(cis.is_contiguous(), "cis is strided");
 
     if (T == 0) return;
+    const trace::Span span("freqs_cis");
     switch (s.device) {
         case Device::cpu: return cpu::freqs_cis(s, cis, positions, inv_freq);
         case Device::cuda: return cuda::freqs_cis(s, cis, positions, inv_freq);

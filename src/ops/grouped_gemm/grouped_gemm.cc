@@ -1,6 +1,7 @@
 #include "ops/grouped_gemm/grouped_gemm.h"
 
 #include "ops/linear/gemm.h"
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -18,6 +19,7 @@ void ops::grouped_gemm(Stream& s, Tensor y, Tensor x, Tensor offsets, std::span<
     }
 
     if (R == 0) return;
+    const trace::Span span("grouped_gemm");
     switch (s.device) {
         case Device::cpu: return cpu::grouped_gemm(s, y, x, offsets, w);
         case Device::cuda: return cuda::grouped_gemm(s, y, x, offsets, w);

@@ -1,6 +1,7 @@
 #include "ops/head_matmul/head_matmul.h"
 
 #include "ops/linear/gemm.h"
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -18,6 +19,7 @@ void ops::head_matmul(Stream& s, Tensor y, Tensor x, std::span<const Linear> w) 
     }
 
     if (T == 0) return;
+    const trace::Span span("head_matmul");
     switch (s.device) {
         case Device::cpu: return cpu::head_matmul(s, y, x, w);
         case Device::cuda: return cuda::head_matmul(s, y, x, w);

@@ -1,5 +1,6 @@
 #include "ops/index_logits/index_logits.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -22,6 +23,7 @@ void ops::index_logits(Stream& s, Tensor logits, Tensor q, Tensor weights, Tenso
     expect("cache", cache, {blocks, at.block_tokens * layout.index_bytes()}, DType::u8);
 
     if (T == 0) return;
+    const trace::Span span("index_logits");
     switch (s.device) {
         case Device::cpu: return cpu::index_logits(s, logits, q, weights, cache, at, format);
         case Device::cuda: return cuda::index_logits(s, logits, q, weights, cache, at, format);

@@ -1,5 +1,6 @@
 #include "ops/index_weights/index_weights.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -11,6 +12,7 @@ void ops::index_weights(Stream& s, Tensor weights, Tensor q_scales, float factor
     CHECK(factor > 0, "factor = ", factor);
 
     if (T == 0) return;
+    const trace::Span span("index_weights");
     switch (s.device) {
         case Device::cpu: return cpu::index_weights(s, weights, q_scales, factor);
         case Device::cuda: return cuda::index_weights(s, weights, q_scales, factor);

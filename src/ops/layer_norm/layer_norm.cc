@@ -1,5 +1,6 @@
 #include "ops/layer_norm/layer_norm.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -13,6 +14,7 @@ void ops::layer_norm(Stream& s, Tensor y, Tensor x, Tensor weight, Tensor bias, 
     CHECK(D > 0 && eps > 0, "D = ", D, ", eps = ", eps);
 
     if (T == 0) return;
+    const trace::Span span("layer_norm");
     switch (s.device) {
         case Device::cpu: return cpu::layer_norm(s, y, x, weight, bias, eps);
         case Device::cuda: return cuda::layer_norm(s, y, x, weight, bias, eps);

@@ -1,6 +1,7 @@
 #include "ops/linear/linear.h"
 
 #include "ops/linear/gemm.h"
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -12,6 +13,7 @@ void ops::linear(Stream& s, Tensor y, Tensor x, const Linear& w) {
     gemm::check(w);
 
     if (T == 0) return;
+    const trace::Span span("linear");
     switch (s.device) {
         case Device::cpu: return cpu::linear(s, y, x, w);
         case Device::cuda: return cuda::linear(s, y, x, w);

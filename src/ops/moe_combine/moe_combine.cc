@@ -1,5 +1,6 @@
 #include "ops/moe_combine/moe_combine.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -15,6 +16,7 @@ void ops::moe_combine(Stream& s, Tensor y, Tensor rows, Tensor pairs, Tensor wei
     CHECK(weights.is_contiguous(), "weights is strided");
 
     if (T == 0) return;
+    const trace::Span span("moe_combine");
     switch (s.device) {
         case Device::cpu: return cpu::moe_combine(s, y, rows, pairs, weights, shared);
         case Device::cuda: return cuda::moe_combine(s, y, rows, pairs, weights, shared);

@@ -1,5 +1,6 @@
 #include "ops/moe_gate/moe_gate.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -18,6 +19,7 @@ void ops::moe_gate(Stream& s, Tensor weights, Tensor experts, Tensor logits, Ten
           " groups of ", E / args.groups);
 
     if (T == 0) return;
+    const trace::Span span("moe_gate");
     switch (s.device) {
         case Device::cpu: return cpu::moe_gate(s, weights, experts, logits, bias, args);
         case Device::cuda: return cuda::moe_gate(s, weights, experts, logits, bias, args);

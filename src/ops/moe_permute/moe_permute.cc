@@ -1,5 +1,6 @@
 #include "ops/moe_permute/moe_permute.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -15,6 +16,7 @@ void ops::moe_permute(Stream& s, Tensor rows, Tensor pairs, Tensor offsets, Tens
     expect("offsets", offsets, {offsets.dim(0)}, DType::i32);
     CHECK(T * K <= INT32_MAX, T, " tokens with ", K, " experts each");
 
+    const trace::Span span("moe_permute");
     switch (s.device) {  // No tokens too: offsets is written.
         case Device::cpu: return cpu::moe_permute(s, rows, pairs, offsets, x, experts);
         case Device::cuda: return cuda::moe_permute(s, rows, pairs, offsets, x, experts);

@@ -1,5 +1,6 @@
 #include "ops/penalize/penalize.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -10,6 +11,7 @@ void ops::penalize(Stream& s, Tensor logits, std::span<const Token> prompt,
     expect("logits", logits, {V}, DType::f32);
     CHECK(penalties.repetition > 0, "repetition_penalty = ", penalties.repetition);
 
+    const trace::Span span("penalize");
     switch (s.device) {
         case Device::cpu: return cpu::penalize(s, logits, prompt, output, penalties);
         case Device::cuda: return cuda::penalize(s, logits, prompt, output, penalties);

@@ -1,5 +1,6 @@
 #include "ops/rotary/rotary.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -12,6 +13,7 @@ void ops::rotary(Stream& s, Tensor x, Tensor cis, Rope rope) {
     CHECK(cis.is_contiguous(), "cis is strided");
 
     if (T == 0 || H == 0) return;
+    const trace::Span span("rotary");
     switch (s.device) {
         case Device::cpu: return cpu::rotary(s, x, cis, rope);
         case Device::cuda: return cuda::rotary(s, x, cis, rope);

@@ -1,5 +1,6 @@
 #include "ops/sample/sample.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -19,6 +20,7 @@ void ops::sample(Stream& s, Tensor tokens, Tensor logits, std::span<const Sample
     }
 
     if (S == 0) return;
+    const trace::Span span("sample");
     switch (s.device) {
         case Device::cpu: return cpu::sample(s, tokens, logits, rows, vocab);
         case Device::cuda: return cuda::sample(s, tokens, logits, rows, vocab);

@@ -1,5 +1,6 @@
 #include "ops/set_zero/set_zero.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -9,6 +10,7 @@ void ops::set_zero(Stream& s, Tensor x) {
     expect_activation("x", x, {T, D});
 
     if (T == 0) return;
+    const trace::Span span("set_zero");
     switch (s.device) {
         case Device::cpu: return cpu::set_zero(s, x);
         case Device::cuda: return cuda::set_zero(s, x);

@@ -1,5 +1,6 @@
 #include "ops/silu_mul/silu_mul.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -12,6 +13,7 @@ void ops::silu_mul(Stream& s, Tensor y, Tensor gate, Tensor up) {
     CHECK(D > 0, "D = ", D);
 
     if (T == 0) return;
+    const trace::Span span("silu_mul");
     switch (s.device) {
         case Device::cpu: return cpu::silu_mul(s, y, gate, up);
         case Device::cuda: return cuda::silu_mul(s, y, gate, up);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -28,6 +29,7 @@ void ops::sparse_attention(Stream& s, Tensor o, Tensor lse, Tensor q_latent, Ten
     CHECK(std::isfinite(scale), "scale = ", scale);
 
     if (T == 0) return;
+    const trace::Span span("sparse_attention");
     switch (s.device) {
         case Device::cpu:
             return cpu::sparse_attention(s, o, lse, q_latent, q_pe, cache, at, indices, format,

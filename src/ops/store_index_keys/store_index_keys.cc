@@ -1,5 +1,6 @@
 #include "ops/store_index_keys/store_index_keys.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -17,6 +18,7 @@ void ops::store_index_keys(Stream& s, Tensor cache, Tensor k, Tensor slots, int 
     CHECK(format != IndexFormat::fp8 || D == 128, "an fp8 key has one scale per 128, D = ", D);
 
     if (T == 0) return;
+    const trace::Span span("store_index_keys");
     switch (s.device) {
         case Device::cpu: return cpu::store_index_keys(s, cache, k, slots, block_tokens, format);
         case Device::cuda: return cuda::store_index_keys(s, cache, k, slots, block_tokens, format);

@@ -1,5 +1,6 @@
 #include "ops/store_latent/store_latent.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -22,6 +23,7 @@ void ops::store_latent(Stream& s, Tensor cache, Tensor kv, Tensor k_pe, Tensor s
           layout.latent_bytes());
 
     if (T == 0) return;
+    const trace::Span span("store_latent");
     switch (s.device) {
         case Device::cpu: return cpu::store_latent(s, cache, kv, k_pe, slots, format);
         case Device::cuda: return cuda::store_latent(s, cache, kv, k_pe, slots, format);

@@ -1,5 +1,6 @@
 #include "ops/topk/topk.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -13,6 +14,7 @@ void ops::topk(Stream& s, Tensor indices, Tensor logits, Tensor positions) {
     CHECK(P < int64_t{1} << 31, "positions are i32, P = ", P);
 
     if (T == 0) return;
+    const trace::Span span("topk");
     switch (s.device) {
         case Device::cpu: return cpu::topk(s, indices, logits, positions);
         case Device::cuda: return cuda::topk(s, indices, logits, positions);

@@ -1,5 +1,6 @@
 #include "ops/weight_dequant/weight_dequant.h"
 
+#include "base/trace.h"
 #include "tensor/expect.h"
 
 namespace fathom {
@@ -11,6 +12,7 @@ void ops::weight_dequant(Stream& s, Tensor y, Tensor w, Tensor scale) {
     expect("scale", scale, {(N + 127) / 128, (K + 127) / 128}, DType::f32);
 
     if (N == 0 || K == 0) return;
+    const trace::Span span("weight_dequant");
     switch (s.device) {
         case Device::cpu: return cpu::weight_dequant(s, y, w, scale);
         case Device::cuda: return cuda::weight_dequant(s, y, w, scale);

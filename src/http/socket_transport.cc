@@ -1,13 +1,14 @@
-#include "http/tcp_transport.h"
+#include "http/socket_transport.h"
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
+#include <boost/asio/post.hpp>
 
 namespace fathom::http {
 namespace {
 
-using boost::asio::ip::tcp;
+using Socket = boost::asio::generic::stream_protocol::socket;
 using boost::system::error_code;
 
 auto wrap(Transport::Done done) {
@@ -17,13 +18,9 @@ auto wrap(Transport::Done done) {
     };
 }
 
-class TcpTransport final : public Transport {
+class SocketTransport final : public Transport {
 public:
-    explicit TcpTransport(tcp::socket socket) : socket_(std::move(socket)) {
-        error_code ignored;  // Only a socket that is gone refuses, and the first read says so.
-        socket_.set_option(tcp::no_delay(true), ignored);
-        socket_.set_option(boost::asio::socket_base::keep_alive(true), ignored);
-    }
+    explicit SocketTransport(Socket socket) : socket_(std::move(socket)) {}
 
     void read(std::span<char> into, Done done) override {
         socket_.async_read_some(boost::asio::buffer(into.data(), into.size()),
@@ -34,12 +31,14 @@ public:
                                  wrap(std::move(done)));
     }
     void watch(Done done) override {
-        socket_.async_wait(tcp::socket::wait_error,
+        socket_.async_wait(Socket::wait_error,
                            [done = std::move(done)](error_code) { done(IoResult::failed, 0); });
     }
-    void shutdown_send() override {
+    void shutdown_send(Done done) override {
         error_code ignored;
-        socket_.shutdown(tcp::socket::shutdown_send, ignored);
+        socket_.shutdown(Socket::shutdown_send, ignored);
+        boost::asio::post(socket_.get_executor(),
+                          [done = std::move(done)] { done(IoResult::ok, 0); });
     }
     void close() override {
         error_code ignored;
@@ -47,14 +46,14 @@ public:
     }
 
 private:
-    tcp::socket socket_;
+    Socket socket_;
 };
 
 }  // namespace
 
 template <>
-std::unique_ptr<Transport> make_tcp_transport(tcp::socket socket) {
-    return std::make_unique<TcpTransport>(std::move(socket));
+std::unique_ptr<Transport> make_socket_transport(Socket socket) {
+    return std::make_unique<SocketTransport>(std::move(socket));
 }
 
 }  // namespace fathom::http
