@@ -36,7 +36,10 @@ ReplyOrError ResponsesReply::prepare(const ServedModel& model, const std::string
     if (auto* error = std::get_if<api::RequestError>(&parsed)) return std::move(*error);
     auto& request = std::get<api::ResponsesRequest>(parsed);
     auto chat = prepare_limited_chat(model, std::move(request.chat));
-    if (auto* error = std::get_if<api::RequestError>(&chat)) return std::move(*error);
+    if (auto* error = std::get_if<api::RequestError>(&chat)) {
+        if (error->param == "messages") error->param = "input";
+        return std::move(*error);
+    }
     auto& prepared = std::get<PreparedChat>(chat);
     api::ResponseHead head{.id = answer_id("resp_", info, prepared.request.request_id),
                            .created_at = std::time(nullptr),

@@ -228,6 +228,10 @@ TEST(ResponsesReply, RefusalsAreOpenAIs) {
     EXPECT_EQ(http.status(), 400);
     EXPECT_TRUE(http.body().starts_with(R"({"error":{"message":"`background`)")) << http.body();
     EXPECT_EQ(ask(body("'model':'nope'"), {}).status(), 404);
+    // What the prompt cannot be written from is in `input`.
+    const std::string alone =
+        R"({"input":[{"type":"function_call_output","call_id":"c","output":"x"}]})";
+    EXPECT_NE(ask(alone, {}).body().find(R"("param":"input")"), std::string::npos);
 }
 
 // What is asked for beyond the context is a limit that it never comes to.

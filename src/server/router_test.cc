@@ -58,6 +58,31 @@ TEST_F(RouterTest, PathsWithoutAModel) {
     EXPECT_EQ(models["data"][0]["max_model_len"], 512);
 }
 
+TEST_F(RouterTest, EachApiHasItsFormOfErrors) {
+    const auto ask = [&](const char* path, const char* body) {
+        return Json::parse(service.post(body, {}, path).body);
+    };
+    EXPECT_EQ(ask("/v1/messages", "{}")["error"]["type"], "overloaded_error");
+    EXPECT_EQ(ask("/v1/messages/count_tokens", "{}")["error"]["type"], "overloaded_error");
+    EXPECT_EQ(ask("/v1/responses", "{}")["error"]["code"], 503);
+    service.open();
+    EXPECT_EQ(ask("/v1/messages", "{")["error"]["type"], "invalid_request_error");
+    EXPECT_EQ(ask("/v1/messages/count_tokens", "{}")["type"], "error");
+    EXPECT_EQ(ask("/v1/responses", "{}")["error"]["param"], "input");
+}
+
+TEST_F(RouterTest, EveryApiAnswers) {
+    service.open();
+    const auto ask = [&](const char* path, const char* body) {
+        return Json::parse(service.post(body, {}, path).body);
+    };
+    EXPECT_EQ(ask("/v1/responses", R"({"input":"x","max_output_tokens":1})")["object"], "response");
+    constexpr const char* kMessage =
+        R"({"messages":[{"role":"user","content":"x"}],"max_tokens":1})";
+    EXPECT_EQ(ask("/v1/messages", kMessage)["type"], "message");
+    EXPECT_GT(ask("/v1/messages/count_tokens", kMessage)["input_tokens"], 0);
+}
+
 TEST_F(RouterTest, WhatHasNoRoute) {
     service.open();
     EXPECT_EQ(service.get("/nowhere").status, 404);
