@@ -198,6 +198,7 @@ Result<std::optional<std::string>> Client::next_event() {
         if (const size_t end = c.events.find("\n\n"); end != std::string::npos) {
             std::string data = c.events.substr(0, end);
             c.events.erase(0, end + 2);
+            if (data.starts_with("event: ")) data.erase(0, data.find('\n') + 1);
             if (!data.starts_with("data: "))
                 return Error{Code::corrupt, str("an event without data: ", data)};
             return std::optional(data.substr(6));

@@ -47,7 +47,7 @@ public:
     // The answer to a HEAD request: its header alone.
     Result<Response> receive_head_only();
     // Status and headers; then next_event() until nothing comes, which is the end of the answer. An
-    // event is its data, without "data: ".
+    // event is its data, without "data: " and its name.
     Result<Response> receive_head();
     Result<std::optional<std::string>> next_event();
 

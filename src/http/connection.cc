@@ -181,11 +181,11 @@ void Connection::begin_events(const std::vector<Header>& extra) {
                 headers));
 }
 
-void Connection::send_event(std::string_view data) {
+void Connection::send_event(std::string_view data, std::string_view name) {
     if (state_ == State::closed) return;
     CHECK(state_ == State::exchange && streaming_, "send_event() outside of a stream");
     if (request_.method == "HEAD") return;
-    std::string bytes = event(data, /*chunked=*/request_.version == 11);
+    std::string bytes = event(name, data, /*chunked=*/request_.version == 11);
     answer_bytes_ += std::ssize(bytes);
     if (output_bytes_ > 0 && output_bytes_ + bytes.size() > host_.options().output_bytes_max)
         return drop();  // It does not read what it asked for.

@@ -54,7 +54,7 @@ public:
     void reply(int status, std::string_view content_type, std::string_view body,
                const std::vector<Header>& extra) override;
     void begin_events(const std::vector<Header>& extra) override;
-    void send_event(std::string_view data) override;
+    void send_event(std::string_view data, std::string_view name) override;
     void end_events() override;
 
 private:

@@ -30,9 +30,9 @@ public:
 
     // An answer of server-sent events: 200, text/event-stream, chunked (HTTP/1.0: until close).
     virtual void begin_events(const std::vector<Header>& extra = {}) = 0;
-    // One event, one socket write: "data: " + data + blank line. A line break in data starts
-    // another data line. REQUIRES begin_events().
-    virtual void send_event(std::string_view data) = 0;
+    // One event, one socket write: "event: " + name where it has one, "data: " + data, blank line.
+    // A line break in data starts another data line. REQUIRES begin_events().
+    virtual void send_event(std::string_view data, std::string_view name = {}) = 0;
     virtual void end_events() = 0;
 
 protected:

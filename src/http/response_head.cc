@@ -70,10 +70,11 @@ std::string format(const ResponseHead& head, const std::vector<Header>& extra) {
     return out;
 }
 
-std::string event(std::string_view data, bool chunked) {
-    constexpr std::string_view kBegin = "data: ", kEnd = "\n\n", kLine = "\r\n";
+std::string event(std::string_view name, std::string_view data, bool chunked) {
+    constexpr std::string_view kName = "event: ", kBegin = "data: ", kEnd = "\n\n", kLine = "\r\n";
     const auto breaks = static_cast<size_t>(std::ranges::count(data, '\n'));
-    const size_t size = data.size() + kBegin.size() * (1 + breaks) + kEnd.size();
+    const size_t name_size = name.empty() ? 0 : kName.size() + name.size() + 1;
+    const size_t size = name_size + data.size() + kBegin.size() * (1 + breaks) + kEnd.size();
     std::string out;
     out.reserve(size + 24);  // Once for each token of each client: no second allocation, no copy.
     if (chunked) {
@@ -81,6 +82,7 @@ std::string event(std::string_view data, bool chunked) {
         out.append(digits, std::to_chars(digits, digits + sizeof digits, size, 16).ptr);
         out += kLine;
     }
+    if (!name.empty()) out.append(kName).append(name).append("\n");
     for (size_t begin = 0; begin <= data.size();) {
         const size_t end = std::min(data.find('\n', begin), data.size());
         out.append(begin == 0 ? kBegin : "\ndata: ").append(data.substr(begin, end - begin));

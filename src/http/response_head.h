@@ -21,8 +21,8 @@ struct ResponseHead {
 // Control characters in the values of `extra` become blanks: a value cannot end its header.
 std::string format(const ResponseHead& head, const std::vector<Header>& extra);
 
-// "data: ...\n\n"; a line break in `data` starts another data line. `chunked`: as one chunk of a
-// chunked body.
-std::string event(std::string_view data, bool chunked);
+// "event: ...\n" where it has a name, "data: ...\n\n"; a line break in `data` starts another data
+// line. `chunked`: as one chunk of a chunked body.
+std::string event(std::string_view name, std::string_view data, bool chunked);
 
 }  // namespace fathom::http

@@ -85,6 +85,19 @@ TEST(Server, EventsArriveOneByOne) {
     server.with(id, [](Exchange* http) { EXPECT_EQ(http, nullptr); });
 }
 
+TEST(Server, EventsHaveNames) {
+    TestServer server;
+    Client client = server.client();
+    ASSERT_TRUE(client.send_raw("GET /hold HTTP/1.0\r\n\r\n").ok());
+    server.with(server.held(0), [](Exchange* http) {
+        http->begin_events();
+        http->send_event("one\ntwo", "first");
+        http->send_event("three");
+        http->end_events();
+    });
+    EXPECT_EQ(get(client.receive()).body, "event: first\ndata: one\ndata: two\n\ndata: three\n\n");
+}
+
 TEST(Server, ALineBreakInAnEventStartsAnotherLineOfData) {
     TestServer server;
     Client client = server.client();

@@ -2,6 +2,8 @@
 
 #include "server/chat_reply.h"
 #include "server/completion_reply.h"
+#include "server/messages_reply.h"
+#include "server/responses_reply.h"
 #include "server/tokenize.h"
 
 namespace fathom {
@@ -21,6 +23,9 @@ std::vector<Route> model_routes(GenerationHandler& handler) {
     const std::pair<const char*, GenerationHandler::Prepare> endpoints[] = {
         {"/v1/completions", CompletionReply::prepare},
         {"/v1/chat/completions", ChatReply::prepare},
+        {"/v1/responses", ResponsesReply::prepare},
+        {"/v1/messages", MessagesReply::prepare},
+        {"/v1/messages/count_tokens", MessagesReply::prepare_count},
         {"/tokenize", prepare_tokenize},
         {"/detokenize", prepare_detokenize},
         {"/invocations", prepare_invocation}};

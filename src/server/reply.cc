@@ -2,12 +2,16 @@
 
 #include <random>
 
+#include "api/messages_response.h"
 #include "base/check.h"
 
 namespace fathom {
 
 void refuse(http::Exchange& http, const api::RequestError& error) {
-    http.reply(error.status, "application/json", api::to_json(error));
+    // Below whatever root path there is.
+    const bool of_messages = http.request().path.find("/v1/messages") != std::string::npos;
+    http.reply(error.status, "application/json",
+               of_messages ? api::message_error_json(error) : api::to_json(error));
 }
 
 std::string random_hex(int digits) {

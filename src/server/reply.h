@@ -42,7 +42,7 @@ struct RequestInfo {
     std::string id;  // X-Request-Id; empty: none
 };
 
-// Answers with the error of the request.
+// Answers with the error of the request, in the form of the API that its path belongs to.
 void refuse(http::Exchange& http, const api::RequestError& error);
 
 // prefix + the client's own id (header, then body), or 32 hex digits.

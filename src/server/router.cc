@@ -11,17 +11,13 @@ namespace fathom {
 namespace {
 
 // What is answered 503 while the model loads.
-constexpr const char* kModelPaths[] = {"/v1/completions", "/v1/chat/completions", "/v1/responses",
-                                       "/v1/messages",    "/invocations",         "/tokenize",
-                                       "/detokenize"};
+constexpr const char* kModelPaths[] = {
+    "/v1/completions",           "/v1/chat/completions", "/v1/responses", "/v1/messages",
+    "/v1/messages/count_tokens", "/invocations",         "/tokenize",     "/detokenize"};
 
 bool takes(const Route& route, std::string_view method) {
     const std::string_view own = route.method;
     return own == method || (own == "GET" && method == "HEAD");
-}
-
-void reply_error(http::Exchange& http, const api::RequestError& error) {
-    http.reply(error.status, "application/json", api::to_json(error));
 }
 
 std::string access_line(const http::Answered& a) {
@@ -74,9 +70,9 @@ void Router::on_request(http::Exchange& http) {
                           {{"WWW-Authenticate", "Bearer"}});
     const std::string_view encoding = request.header("Content-Encoding");
     if (!encoding.empty() && encoding != "identity")
-        return reply_error(
-            http, api::error_of_status(415, str("Content-Encoding ", encoding,
-                                                " is not read here; send the body as it is")));
+        return refuse(http,
+                      api::error_of_status(415, str("Content-Encoding ", encoding,
+                                                    " is not read here; send the body as it is")));
     answer(http, path);
 }
 
@@ -88,8 +84,8 @@ void Router::answer(http::Exchange& http, std::string_view path) {
             if (route.path != path) continue;
             if (takes(route, method)) {
                 if (!route.answer)
-                    return reply_error(
-                        http, api::error_of({Code::unavailable, "the model is being loaded"}));
+                    return refuse(http,
+                                  api::error_of({Code::unavailable, "the model is being loaded"}));
                 if (routes == &model_routes_) under_way_.insert(http.id());
                 return route.answer(http);
             }

@@ -11,6 +11,7 @@
 
 #include "engine/engine.h"
 #include "engine/runner.h"
+#include "engine/step_testing.h"
 #include "http/client.h"
 #include "http/server.h"
 #include "model/activations.h"
@@ -192,7 +193,7 @@ inline void ScriptedRunner::run(const Batch& batch, StepResult& result) {
     gate_->pass();
     for (const Batch::Item& item : batch.items) {
         const Token token = item.samples ? next_(*item.sequence) : 0;
-        result.add(std::span(&token, item.samples ? 1 : 0));
+        add_outcome(result, item, std::span(&token, item.samples ? 1 : 0));
     }
 }
 

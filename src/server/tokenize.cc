@@ -2,6 +2,7 @@
 
 #include "api/tokenize.h"
 #include "base/file.h"
+#include "server/known_reply.h"
 #include "server/prepared_chat.h"
 #include "text/json_value.h"
 #include "text/utf8.h"
@@ -10,24 +11,6 @@ namespace fathom {
 namespace {
 
 constexpr int64_t kConfigBytesMax = 4 << 20;
-
-// An answer that is known when it is asked for.
-class KnownReply final : public Reply {
-public:
-    explicit KnownReply(std::string json) : json_(std::move(json)) {}
-
-    std::vector<Request> take_requests() override { return {}; }
-    std::optional<uint64_t> seed() const override { return 0; }
-    void begin(http::Exchange&) override {}
-    bool take(int64_t, TokenEvent, http::Exchange&) override { return true; }
-    void finish(http::Exchange& http) override { http.reply(200, "application/json", json_); }
-    void fail(http::Exchange& http, const api::RequestError& error) override {
-        refuse(http, error);
-    }
-
-private:
-    const std::string json_;
-};
 
 // An AddedToken object is its content; everything else stays.
 std::string plain_value(const JsonValue& value) {
