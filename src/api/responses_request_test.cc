@@ -99,9 +99,9 @@ TEST(ResponsesRequest, ItemsOfOneTurnAreOneMessage) {
               (Lines{"assistant (c1,f,{})", "tool#c1 one", "assistant[hm] (c2,g,{})", "tool#c2 two",
                      "user u"}));
     // What stands between calls that wait for results does not part them from those.
-    EXPECT_EQ(
-        lines(call_1 + thought + text + call_2 + result_1 + result_2),
-        (Lines{"assistant[hm] so(c1,f,{})(c2,g,{})", "tool#c1 one", "tool#c2 two", "user u"}));
+    EXPECT_EQ(lines(text + call_1 + thought + text + call_2 + result_1 + result_2),
+              (Lines{"assistant[hm] so\n\nso(c1,f,{})(c2,g,{})", "tool#c1 one", "tool#c2 two",
+                     "user u"}));
     // Two answers stay two.
     EXPECT_EQ(lines(text + thought + text), (Lines{"assistant so", "assistant[hm] so", "user u"}));
 }

@@ -44,19 +44,19 @@ std::string item_id(const ResponseHead& head, const AnswerItem& item, size_t ind
     return json_quoted(str(prefix_of(item.kind), head.id.substr(own), "_", index));
 }
 
-std::string part_json(const AnswerItem& item, const std::string& text) {
+std::string part_json(const AnswerItem& item) {
     if (item.kind == Kind::thought)
-        return str(R"({"type":"reasoning_text","text":)", json_quoted(text), "}");
-    return str(R"({"type":"output_text","annotations":[],"logprobs":[],"text":)", json_quoted(text),
-               "}");
+        return str(R"({"type":"reasoning_text","text":)", json_quoted(item.text), "}");
+    return str(R"({"type":"output_text","annotations":[],"logprobs":[],"text":)",
+               json_quoted(item.text), "}");
 }
 
-// While it is open nothing of its text is there: that comes as deltas.
+// An open item has no part yet.
 std::string item_json(const ResponseHead& head, const AnswerItem& item, size_t index) {
     const bool open = item.state == State::open;
     const std::string id = str(R"({"id":)", item_id(head, item, index), R"(,"type":)");
     const std::string status = str(R"(,"status":")", name_of(item.state), R"(")");
-    const std::string content = open ? "[]" : str("[", part_json(item, item.text), "]");
+    const std::string content = open ? "[]" : str("[", part_json(item), "]");
     switch (item.kind) {
         case Kind::thought:
             return str(id, R"("reasoning")", status, R"(,"summary":[],"content":)", content,
@@ -67,7 +67,7 @@ std::string item_json(const ResponseHead& head, const AnswerItem& item, size_t i
         case Kind::call:
             return str(id, R"("function_call")", status, R"(,"call_id":)",
                        json_quoted(item.call_id), R"(,"name":)", json_quoted(item.name),
-                       R"(,"arguments":)", json_quoted(open ? "" : item.text), "}");
+                       R"(,"arguments":)", json_quoted(item.text), "}");
     }
     CHECK(false, "item of kind ", static_cast<int>(item.kind));
 }
@@ -122,9 +122,7 @@ std::string item_members(const ResponseHead& head, const AnswerItem& item, size_
 }
 
 std::string part_members(const ResponseHead& head, const AnswerItem& item, size_t index) {
-    const bool open = item.state == State::open;
-    return str(place_members(head, item, index), R"(,"part":)",
-               part_json(item, open ? "" : item.text));
+    return str(place_members(head, item, index), R"(,"part":)", part_json(item));
 }
 
 std::string delta_members(const ResponseHead& head, const AnswerItem& item, size_t index,

@@ -51,6 +51,7 @@ TEST(ResponsesResponse, CutAndFailed) {
 TEST(ResponsesResponse, Events) {
     AnswerItem open = kText;
     open.state = State::open;
+    open.text.clear();
     EXPECT_EQ(response_event_json("response.output_item.added", 3, item_members(kHead, open, 1)),
               R"({"type":"response.output_item.added","sequence_number":3,"output_index":1,)"
               R"("item":{"id":"msg_7_1","type":"message","status":"in_progress",)"
