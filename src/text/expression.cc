@@ -27,9 +27,9 @@ public:
 
     std::optional<std::string> run() {
         while (at_ < text_.size() && !error_) step();
-        if (cost() > kCompileCostMax)
-            fail(str("with its repetitions it would take too long to compile (", cost(),
-                     " ms; at most ", kCompileCostMax, ")"));
+        if (!error_ && cost() > kCompileCostMax)
+            error_ = str("with its repetitions written out it would take more than ",
+                         kCompileCostMax, " ms to compile; use smaller counts");
         return error_;
     }
 

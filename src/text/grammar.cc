@@ -6,8 +6,11 @@
 #include <algorithm>
 #include <bit>
 #include <ctime>
+#include <list>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <unordered_map>
 #include <variant>
 
 #include "text/call_format.h"
@@ -22,7 +25,10 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int64_t kCacheBytesMax = 256 << 20;
+// What has been compiled, by what was asked for; and the parts that different grammars share, which
+// xgrammar keeps.
+constexpr size_t kCacheBytesMax = 128 << 20;
+constexpr int64_t kPartsBytesMax = 128 << 20;
 constexpr size_t kChoicesMax = 4096;
 constexpr size_t kChoiceBytesMax = 64 << 10;  // of all of them together
 // As xgrammar prints it. Compiling takes time in proportion.
@@ -155,13 +161,65 @@ private:
     bool over_ = false;               // Only the end may come.
 };
 
+// The grammars used last. Any thread.
+class GrammarCache {
+public:
+    std::optional<xgrammar::CompiledGrammar> find(const std::string& key) {
+        const std::lock_guard lock(mutex_);
+        const auto found = by_key_.find(key);
+        if (found == by_key_.end()) return std::nullopt;
+        entries_.splice(entries_.begin(), entries_, found->second);
+        return found->second->grammar;
+    }
+
+    void insert(const std::string& key, const xgrammar::CompiledGrammar& grammar) {
+        const size_t bytes = grammar.MemorySizeBytes() + 2 * key.size();
+        const std::lock_guard lock(mutex_);
+        if (bytes > kCacheBytesMax || by_key_.contains(key)) return;
+        entries_.push_front({key, grammar, bytes});
+        by_key_[key] = entries_.begin();
+        bytes_ += bytes;
+        while (bytes_ > kCacheBytesMax) {
+            bytes_ -= entries_.back().bytes;
+            by_key_.erase(entries_.back().key);
+            entries_.pop_back();
+        }
+    }
+
+private:
+    struct Entry {
+        std::string key;
+        xgrammar::CompiledGrammar grammar;
+        size_t bytes;
+    };
+    std::mutex mutex_;
+    std::list<Entry> entries_;  // the last used first
+    std::unordered_map<std::string, std::list<Entry>::iterator> by_key_;
+    size_t bytes_ = 0;
+};
+
+// What was asked for, as text: two specs are the same exactly when their keys are.
+std::string key_of(const GrammarSpec& spec) {
+    std::string key = str(static_cast<int>(spec.kind), spec.single_call, spec.free_text_before);
+    const auto add = [&](std::string_view part) { key += str(' ', part.size(), ':', part); };
+    add(spec.text);
+    for (const std::string& choice : spec.choices) add(choice);
+    for (const Tool& tool : spec.tools) {
+        add(tool.name);
+        if (!tool.strict) continue;  // Its parameters are free.
+        key += '!';
+        add(tool.parameters);
+    }
+    return key;
+}
+
 }  // namespace
 
 struct GrammarCompiler::Impl {
     Impl(const Tokenizer& tokenizer, std::vector<Token> ends, int64_t vocab_size)
         : info(tokenizer_info(tokenizer, ends, vocab_size)),
           // One thread: the caller's. What goes wrong on another could not be caught.
-          compiler(info, /*max_threads=*/1, /*cache_enabled=*/true, kCacheBytesMax) {
+          compiler(info, /*max_threads=*/1, /*cache_enabled=*/true, kPartsBytesMax) {
         vocabulary.size = vocab_size;
         vocabulary.not_ends.resize((vocab_size + 31) / 32);
         for (Token token = 0; token < tokenizer.vocab_size(); ++token)
@@ -240,6 +298,15 @@ struct GrammarCompiler::Impl {
         return grammar;
     }
 
+    Result<xgrammar::CompiledGrammar> compile(const xgrammar::Grammar& grammar) {
+        Result<size_t> bytes = guarded([&] { return grammar.ToString().size(); });
+        if (!bytes.ok()) return bytes.error();
+        if (bytes.value() > kGrammarBytesMax)
+            return refuse(str("it comes to a grammar of ", bytes.value(), " bytes; at most ",
+                              kGrammarBytesMax, " can be compiled: ask for less at once"));
+        return guarded([&] { return compiler.CompileGrammar(grammar); });
+    }
+
     // A structural tag.
     Result<xgrammar::Grammar> read_format(const std::string& json) const {
         auto read = guarded([&] { return xgrammar::Grammar::FromStructuralTag(json, info); });
@@ -251,6 +318,7 @@ struct GrammarCompiler::Impl {
 
     const xgrammar::TokenizerInfo info;
     xgrammar::GrammarCompiler compiler;
+    GrammarCache cache;
     Vocabulary vocabulary;
 };
 
@@ -291,26 +359,26 @@ Status try_masks(TokenConstraint& constraint, std::vector<uint32_t> bits) {
 
 Result<std::unique_ptr<TokenConstraint>> GrammarCompiler::compile(const GrammarSpec& spec,
                                                                   std::optional<Token> think_end) {
-    Result<xgrammar::Grammar> grammar = impl_->read(spec);
-    if (!grammar.ok()) return std::move(grammar).error();
-    Result<size_t> bytes = guarded([&] { return grammar.value().ToString().size(); });
-    if (!bytes.ok()) return bytes.error();
-    if (bytes.value() > kGrammarBytesMax)
-        return refuse(str("it comes to a grammar of ", bytes.value(), " bytes; at most ",
-                          kGrammarBytesMax, " can be compiled: ask for less at once"));
-    auto compiled = guarded([&] { return impl_->compiler.CompileGrammar(grammar.value()); });
-    if (!compiled.ok()) return compiled.error();
-    const auto constraint = [&](std::optional<Token> begin) {
+    const auto constraint = [&](const xgrammar::CompiledGrammar& grammar,
+                                std::optional<Token> end) {
         return guarded([&]() -> std::unique_ptr<TokenConstraint> {
-            return std::make_unique<GrammarConstraint>(
-                impl_->vocabulary, compiled.value(), spec.kind == GrammarSpec::Kind::calls, begin);
+            return std::make_unique<GrammarConstraint>(impl_->vocabulary, grammar,
+                                                       spec.kind == GrammarSpec::Kind::calls, end);
         });
     };
-    auto trial = constraint(std::nullopt);
+    const std::string key = key_of(spec);
+    if (const auto found = impl_->cache.find(key)) return constraint(*found, think_end);
+
+    Result<xgrammar::Grammar> grammar = impl_->read(spec);
+    if (!grammar.ok()) return std::move(grammar).error();
+    auto compiled = impl_->compile(grammar.value());
+    if (!compiled.ok()) return std::move(compiled).error();
+    auto trial = constraint(compiled.value(), std::nullopt);
     if (!trial.ok()) return trial;
     Status status = try_masks(*trial.value(), impl_->vocabulary.not_ends);
     if (!status.ok()) return std::move(status).error();
-    return constraint(think_end);
+    impl_->cache.insert(key, compiled.value());
+    return constraint(compiled.value(), think_end);
 }
 
 }  // namespace fathom

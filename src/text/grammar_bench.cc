@@ -2,14 +2,12 @@
 // and the engine thread's share of each token, mask and accept.
 #include <benchmark/benchmark.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "text/grammar_testing.h"
 
 namespace fathom {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr const char* kNested =
     R"({"$defs":{"Address":{"properties":{"street":{"type":"string"},"city":{"type":"string"},)"
@@ -42,18 +40,17 @@ const Case& case_of(int64_t index) {
          {.kind = Kind::calls,
           .tools = {{.name = "order", .parameters = kNested}, {.name = "now"}},
           .free_text_before = true}},
-        {"json_100_properties",
+        {"json_100_optional",
          {.kind = Kind::json_schema,
           .text =
               [] {
                   std::string text = R"({"type":"object","properties":{"a":{"type":"null"})";
                   for (int i = 0; i < 99; ++i)
                       text += str(",\"property_", i, R"(":{"type":")", i % 2 ? "string" : "number",
-                                  R"(","description":"x"})");
+                                  R"("})");
                   return text + "}}";
               }()}},
-        {"hostile_regex", {.kind = Kind::regex, .text = "((.{0,99}a){0,99}b?){1,1}"}},
-        {"hostile_choice",
+        {"choice_4096",
          {.kind = Kind::choice,
           .choices =
               [] {
@@ -65,8 +62,11 @@ const Case& case_of(int64_t index) {
     return kCases[index];
 }
 
-double us_since(Clock::time_point begin) {
-    return std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+// Of this thread's own time: what others do on the machine must not show.
+double thread_us() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e6 + static_cast<double>(now.tv_nsec) / 1e3;
 }
 
 void bench_compile(benchmark::State& state) {
@@ -81,14 +81,14 @@ void bench_compile(benchmark::State& state) {
         const bool ok = compiler->compile(spec, {}).ok();
         CHECK(ok, "compile");
         state.PauseTiming();
-        const auto begin = Clock::now();
+        const double begin = thread_us();
         benchmark::DoNotOptimize(compiler->compile(spec, {}).ok());
-        state.counters["again_us"] = us_since(begin);
+        state.counters["again_us"] = thread_us() - begin;
         compiler.reset();
         state.ResumeTiming();
     }
 }
-BENCHMARK(bench_compile)->DenseRange(0, 7)->Unit(benchmark::kMillisecond)->Iterations(1);
+BENCHMARK(bench_compile)->DenseRange(0, 6)->Unit(benchmark::kMillisecond)->Iterations(1);
 
 // Random replies; the time is that of one token, and the counters are of the masks alone.
 void bench_token(benchmark::State& state) {
@@ -101,18 +101,18 @@ void bench_token(benchmark::State& state) {
     for (auto _ : state) {
         auto constraint = testing::constraint_of("v32", spec);
         for (int i = 0; i < 300; ++i) {
-            auto begin = Clock::now();
+            double begin = thread_us();
             constraint->allowed(bits);
-            mask_us.push_back(us_since(begin));
+            mask_us.push_back(thread_us() - begin);
             std::vector<Token> tokens;
             for (size_t w = 0; w < bits.size(); ++w)
                 for (uint32_t word = bits[w]; word != 0; word &= word - 1)
                     tokens.push_back(static_cast<Token>(w * 32 + __builtin_ctz(word)));
             const Token token = tokens[rng() % tokens.size()];
             if (token == testing::kEnd && tokens.size() == 1) break;
-            begin = Clock::now();
+            begin = thread_us();
             if (token != testing::kEnd) constraint->accept(token);
-            accept_us.push_back(us_since(begin));
+            accept_us.push_back(thread_us() - begin);
         }
     }
     std::sort(mask_us.begin(), mask_us.end());
@@ -126,7 +126,7 @@ void bench_token(benchmark::State& state) {
     state.counters["accept_median_us"] = accept_us[accept_us.size() / 2];
     state.counters["accept_max_us"] = accept_us.back();
 }
-BENCHMARK(bench_token)->DenseRange(0, 7)->Unit(benchmark::kMillisecond)->Iterations(10);
+BENCHMARK(bench_token)->DenseRange(0, 6)->Unit(benchmark::kMillisecond)->Iterations(10);
 
 }  // namespace
 }  // namespace fathom

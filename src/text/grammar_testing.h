@@ -64,6 +64,24 @@ inline std::string refusal_of(const GrammarSpec& spec) {
     return constraint.ok() ? "" : constraint.error().message;
 }
 
+// JSON without the exponents of its numbers: 75E330 is JSON, but no double, and JSON libraries
+// refuse it.
+inline std::string without_exponents(std::string_view json) {
+    std::string plain;
+    bool in_string = false;
+    for (size_t i = 0; i < json.size(); ++i) {
+        if (json[i] == '"') in_string = !in_string;
+        const bool number = i > 0 && json[i - 1] >= '0' && json[i - 1] <= '9';
+        if (!in_string && number && (json[i] == 'e' || json[i] == 'E')) {
+            i = std::min(json.find_first_not_of("+-0123456789", i + 1), json.size()) - 1;
+            continue;
+        }
+        plain += json[i];
+        if (in_string && json[i] == '\\' && i + 1 < json.size()) plain += json[++i];
+    }
+    return plain;
+}
+
 // One reply under way.
 class Reply {
 public:
@@ -100,20 +118,21 @@ public:
 
     // Draws until the end. Behind `tokens_max` tokens it takes what closes most.
     void run(std::mt19937& rng, size_t tokens_max) {
-        std::vector<Token> closing = {kEnd};
-        if (const auto dsml = tokenizer_.added_token("｜DSML｜")) closing.push_back(*dsml);
+        std::vector<Token> closing;
         for (const char* text : {"}", "]", "\"", "</"})
             for (const Token token : tokenizer_.encode(text)) closing.push_back(token);
+        const Token dsml = tokenizer_.added_token("｜DSML｜").value_or(kEnd);
         while (!ended()) {
-            ASSERT_LT(all_.size(), tokens_max + 2000) << text();
+            ASSERT_LT(all_.size(), tokens_max + 20'000) << text();
             const std::vector<Token>& tokens = allowed();
+            ASSERT_FALSE(tokens.empty()) << text();
             Token next = tokens[rng() % tokens.size()];
-            if (all_.size() > tokens_max || rng() % 8 == 0)
-                for (const Token token : closing)
-                    if (may(token)) {
-                        next = token;
-                        break;
-                    }
+            if (all_.size() > tokens_max || rng() % 8 == 0) {
+                const Token close = closing[rng() % closing.size()];
+                if (may(close)) next = close;
+                if (may(dsml) && rng() % 3 == 0) next = dsml;
+                if (may_end()) next = kEnd;
+            }
             accept(next);
         }
     }
