@@ -140,7 +140,7 @@ protected:
 
 TEST_P(Calls, StrictToolsAreHeldToTheirSchemas) {
     size_t count[2] = {0, 0}, optional = 0, several = 0;
-    for (uint32_t seed = 0; seed < 200; ++seed) {
+    for (uint32_t seed = 0; seed < testing::replies_of(GetParam()); ++seed) {
         const auto made = calls({.kind = Kind::calls, .tools = {kOrder, kNow}}, seed);
         several += made.size() > 1;
         for (const Call& call : made) {
@@ -154,15 +154,15 @@ TEST_P(Calls, StrictToolsAreHeldToTheirSchemas) {
             }
         }
     }
-    EXPECT_GT(count[0], 20u);
-    EXPECT_GT(count[1], 20u);
-    EXPECT_GT(optional, 5u);
-    EXPECT_GT(several, 5u);
+    EXPECT_GT(count[0], 10u);
+    EXPECT_GT(count[1], 10u);
+    EXPECT_GT(optional, 2u);
+    EXPECT_GT(several, 2u);
 }
 
 TEST_P(Calls, OtherToolsTakeAnyWellFormedParameters) {
     size_t text = 0, json = 0;
-    for (uint32_t seed = 0; seed < 200; ++seed)
+    for (uint32_t seed = 0; seed < testing::replies_of(GetParam()); ++seed)
         for (const Call& call : calls({.kind = Kind::calls, .tools = {kFree}}, seed)) {
             EXPECT_EQ(call.name, "free");
             for (const auto& [name, is_string, value] : call.parameters) {
@@ -175,12 +175,12 @@ TEST_P(Calls, OtherToolsTakeAnyWellFormedParameters) {
                 }
             }
         }
-    EXPECT_GT(text, 10u);
-    EXPECT_GT(json, 10u);
+    EXPECT_GT(text, 0u);
+    EXPECT_GT(json, 0u);
 }
 
 TEST_P(Calls, ASingleCallIsOne) {
-    for (uint32_t seed = 0; seed < 200; ++seed)
+    for (uint32_t seed = 0; seed < testing::replies_of(GetParam()); ++seed)
         EXPECT_EQ(calls({.kind = Kind::calls, .tools = {kNow}, .single_call = true}, seed).size(),
                   1u);
 }
@@ -199,15 +199,15 @@ TEST_P(Calls, TextBeforeIsFree) {
     EXPECT_FALSE(plain.may_end());
     plain.accept("now\">\n\n</｜DSML｜invoke>\n</｜DSML｜function_calls>");
     EXPECT_EQ(plain.allowed(), std::vector<Token>{testing::kEnd});
-    size_t called = 0;
-    for (uint32_t seed = 0; seed < 200; ++seed) {
-        const std::string text = reply(spec, seed);
-        const size_t at = text.find("<｜DSML｜");
-        if (at == text.npos) continue;
-        ++called;
-        EXPECT_TRUE(Block(std::string_view(text).substr(at)).read().has_value()) << text;
+    for (uint32_t seed = 0; seed < testing::replies_of(GetParam()); ++seed) {
+        std::mt19937 rng(seed);
+        Reply reply(tokenizer, testing::constraint_of(GetParam(), spec));
+        reply.accept("Let me see.\n\n<｜DSML｜");
+        reply.run(rng, 40);
+        const std::string text = reply.text();
+        EXPECT_TRUE(Block(std::string_view(text).substr(text.find('<'))).read().has_value())
+            << text;
     }
-    EXPECT_GT(called, 0u);
 }
 
 // What the model writes by itself, token for token, is allowed at every step.

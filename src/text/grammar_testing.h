@@ -34,6 +34,9 @@ inline const Tokenizer& v32_tokenizer() {
 
 constexpr Token kEnd = 1;
 
+// How many replies are drawn: those of V3.2's vocabulary take twenty times as long.
+inline uint32_t replies_of(std::string_view name) { return name == "small" ? 200 : 50; }
+
 // The rows of the model's vocabulary; more than the tokenizer has tokens.
 inline int64_t rows_of(const Tokenizer& tokenizer) {
     return tokenizer.vocab_size() > 1000 ? 129'280 : 530;
@@ -133,6 +136,8 @@ public:
                 if (may(dsml) && rng() % 3 == 0) next = dsml;
                 if (may_end()) next = kEnd;
             }
+            // xgrammar's classes have surrogates too, which are no UTF-8; no model writes them.
+            if (tokenizer_.token_bytes(next) == "\xed" && tokens.size() > 1) continue;
             accept(next);
         }
     }
