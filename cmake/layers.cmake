@@ -92,6 +92,7 @@ function(fathom_fuzz name)
         target_link_libraries(${name} PRIVATE fathom_${used})
     endforeach()
     target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+    target_compile_definitions(${name} PRIVATE FATHOM_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
     set_property(GLOBAL APPEND PROPERTY FATHOM_FUZZERS ${name})
 endfunction()
 

@@ -135,10 +135,13 @@ private:
         int64_t counts[2] = {0, 0};
         int which = 0;
         for (++at_; at_ < text_.size() && text_[at_] != '}'; ++at_) {
-            if (text_[at_] == ',')
+            const char c = text_[at_];
+            if (c == ',')
                 which = 1;
+            else if (c >= '0' && c <= '9')
+                counts[which] = std::min<int64_t>(counts[which] * 10 + (c - '0'), 1 << 16);
             else
-                counts[which] = std::min<int64_t>(counts[which] * 10 + (text_[at_] - '0'), 1 << 16);
+                return fail("a brace that begins no count is written \\{");
         }
         ++at_;
         // A loop back costs no more states than what is written out before it.

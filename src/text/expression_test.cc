@@ -40,6 +40,7 @@ TEST(Expression, RefusesWithTheByte) {
         {"[\\p{L}]", "\\p cannot be held to while decoding (byte 1)"},
         {"a^b", "an anchor within the expression cannot be held to (byte 1)"},
         {"(a$)", "an anchor within the expression cannot be held to (byte 2)"},
+        {"a{\"b}", "a brace that begins no count is written \\{ (byte 2)"},
         {"[[:alpha:]]",
          "a class with a POSIX name cannot be held to; write its characters (byte 1)"},
     };

@@ -136,8 +136,13 @@ public:
                 if (may(dsml) && rng() % 3 == 0) next = dsml;
                 if (may_end()) next = kEnd;
             }
-            // xgrammar's classes have surrogates too, which are no UTF-8; no model writes them.
-            if (tokenizer_.token_bytes(next) == "\xed" && tokens.size() > 1) continue;
+            // Behind these xgrammar's classes have overlong forms and surrogates, which are no
+            // UTF-8; no model writes them.
+            const std::string_view bytes = tokenizer_.token_bytes(next);
+            if (bytes.size() == 1 && tokens.size() > 1 &&
+                std::string_view("\xc0\xc1\xe0\xed\xf0\xf4\xf5\xf6\xf7").find(bytes[0]) !=
+                    std::string_view::npos)
+                continue;
             accept(next);
         }
     }

@@ -1,12 +1,9 @@
 // The first byte says what the others are: a JSON schema, an expression, a grammar, choices or the
 // parameters of a strict tool. Whatever the bytes: an error of one line, or a constraint that never
 // leaves the engine without a token.
-#include <filesystem>
 #include <string>
 
-#include "base/file.h"
 #include "text/grammar.h"
-#include "text/utf8.h"
 
 namespace fathom {
 namespace {
@@ -14,11 +11,8 @@ namespace {
 constexpr Token kEnd = 1;
 
 const Tokenizer& tokenizer() {
-    static const Tokenizer kSmall = [] {
-        const std::filesystem::path folder =
-            std::filesystem::path(__FILE__).parent_path() / "../golden/tokenizer/small";
-        return Tokenizer::open(folder).value();
-    }();
+    static const Tokenizer kSmall =
+        Tokenizer::open(FATHOM_SOURCE_DIR "/tests/golden/tokenizer/small").value();
     return kSmall;
 }
 
