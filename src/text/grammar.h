@@ -45,8 +45,9 @@ public:
     ~GrammarCompiler();
 
     // A constraint at the beginning of a reply. With think_end it holds only behind that token: the
-    // thought before it is free (end tokens excepted). invalid_argument, one sentence that names
-    // the place: a schema, expression or grammar that cannot be compiled.
+    // thought before it is free (end tokens excepted). It must not outlive this. invalid_argument,
+    // one sentence that names the place: a schema, expression or grammar that cannot be compiled,
+    // or would take more than a few seconds, or whose masks would hold the engine up.
     Result<std::unique_ptr<TokenConstraint>> compile(const GrammarSpec& spec,
                                                      std::optional<Token> think_end);
 
