@@ -9,15 +9,29 @@ namespace {
 
 using Kind = api::ToolChoice::Kind;
 
-// What tool_choice asks of the reply's form. A call that is asked for is forced; free choice is
-// held to schemas only where a tool is strict, from the beginning of a block on.
-std::optional<GrammarSpec> calls_grammar(const api::ChatRequest& request) {
+// The JSON that the answer must be; empty where it is free, or held to something else.
+std::string answer_schema(const std::optional<GrammarSpec>& grammar) {
+    if (!grammar) return "";
+    if (grammar->kind == GrammarSpec::Kind::json_schema) return grammar->text;
+    return grammar->kind == GrammarSpec::Kind::json_object ? R"({"type":"object"})" : "";
+}
+
+// What tool_choice and response_format ask of the reply's form. A call that is asked for is forced.
+// Where the choice is free and the answer must be JSON, the reply is either; else it is held to
+// schemas only where a tool is strict, from the beginning of a block on.
+std::optional<GrammarSpec> reply_grammar(const api::ChatRequest& request) {
     const std::vector<Tool>& tools = request.conversation.tools;
     GrammarSpec spec{.kind = GrammarSpec::Kind::calls, .single_call = !request.parallel_tool_calls};
     switch (request.tool_choice.kind) {
-        case Kind::none: return std::nullopt;
+        case Kind::none: return request.grammar;
         case Kind::automatic:
-            if (std::ranges::none_of(tools, &Tool::strict)) return std::nullopt;
+            spec.text = answer_schema(request.grammar);
+            if (!spec.text.empty() && !tools.empty()) {
+                spec.tools = tools;
+                return spec;
+            }
+            if (request.grammar || std::ranges::none_of(tools, &Tool::strict))
+                return request.grammar;
             spec.tools = tools;
             spec.free_text_before = true;
             return spec;
@@ -51,8 +65,7 @@ std::variant<std::vector<Token>, api::RequestError> chat_prompt(const ServedMode
 std::variant<PreparedChat, api::RequestError> prepare_chat(const ServedModel& model,
                                                            api::ChatRequest request) {
     if (!model.is_served(request.model)) return api::model_not_found(request.model);
-    // A grammar of the answer's own (response_format) goes before calls.
-    if (!request.grammar) request.grammar = calls_grammar(request);
+    request.grammar = reply_grammar(request);
     if (model.exclude_tools_when_none && request.tool_choice.kind == Kind::none)
         request.conversation.tools.clear();
     PreparedChat prepared;

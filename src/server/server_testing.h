@@ -116,9 +116,9 @@ private:
     http::Server server_;
     Metrics metrics_;
     StatusRoutes status_;
+    std::unique_ptr<GrammarCompiler> grammars_;  // Outlives what the engine holds of it.
     std::unique_ptr<Engine> engine_;
     std::unique_ptr<http::WorkerPool> workers_;
-    std::unique_ptr<GrammarCompiler> grammars_;
     std::unique_ptr<GenerationHandler> handler_;
     std::thread io_;
 };

@@ -185,6 +185,29 @@ TEST_P(Calls, ASingleCallIsOne) {
                   1u);
 }
 
+TEST_P(Calls, AnAnswerOfJsonMayStandInPlaceOfCalls) {
+    const GrammarSpec spec = {
+        .kind = Kind::calls,
+        .text = R"({"type":"object","properties":{"a":{"type":"integer"}},"required":["a"]})",
+        .tools = {kNow}};
+    int answers = 0, blocks = 0;
+    for (uint32_t seed = 0; seed < 2 * testing::replies_of(GetParam()); ++seed) {
+        const std::string text = reply(spec, seed);
+        const size_t block = text.find("<｜DSML｜");
+        if (block == text.npos) {
+            const Json json = Json::parse(testing::without_exponents(text), nullptr, false);
+            EXPECT_TRUE(json.is_object() && json["a"].is_number()) << text;
+            ++answers;
+        } else {
+            EXPECT_TRUE(Block(std::string_view(text).substr(block)).read().has_value()) << text;
+            ++blocks;
+        }
+    }
+    EXPECT_GT(answers, 0);
+    EXPECT_GT(blocks, 0);
+    EXPECT_NE(testing::refusal_of({.kind = Kind::calls, .text = "[", .tools = {kNow}}), "");
+}
+
 TEST_P(Calls, TextBeforeIsFree) {
     const Tokenizer& tokenizer = testing::tokenizer_of(GetParam());
     const GrammarSpec spec = {.kind = Kind::calls, .tools = {kNow}, .free_text_before = true};

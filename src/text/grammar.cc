@@ -295,7 +295,10 @@ struct GrammarCompiler::Impl {
         if (!format.ok()) return format.error();
         Result<xgrammar::Grammar> grammar = read_format(format.value());
         if (!grammar.ok()) return std::move(grammar).error().in("tools");
-        return grammar;
+        if (spec.text.empty()) return grammar;
+        Result<xgrammar::Grammar> answer = read_schema(spec.text);
+        if (!answer.ok()) return answer;
+        return guarded([&] { return xgrammar::Grammar::Union({grammar.value(), answer.value()}); });
     }
 
     Result<xgrammar::CompiledGrammar> compile(const xgrammar::Grammar& grammar) {

@@ -20,7 +20,8 @@ struct GrammarSpec {
         regex,        // text: a regular expression over the whole reply
         choice,       // choices: one of them
         ebnf,         // text: a grammar in xgrammar's EBNF (GBNF), rule `root`
-        calls,        // a DSML block that calls `tools`
+        calls,        // a DSML block that calls `tools`; text: a JSON schema that a reply without
+                      // calls is held to, empty where it must call
     };
     Kind kind = Kind::json_object;
     std::string text;
