@@ -48,9 +48,10 @@ std::string sentence(std::string_view what) {
     return to_valid_utf8(what.substr(0, kShown));
 }
 
-// f(), with what the library throws as an error.
+// f(), with what the library throws as an error. Not inlined, so that its callers
+// are seen by name (tools/tsan_suppressions.txt).
 template <class F>
-auto guarded(F f) -> Result<decltype(f())> {
+[[gnu::noinline]] auto guarded(F f) -> Result<decltype(f())> {
     try {
         return f();
     } catch (const std::exception& e) {
