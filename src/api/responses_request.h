@@ -19,7 +19,7 @@ struct ResponsesRequest {
 
 // What would need stored answers, a tool that OpenAI runs, or another sense than text is refused
 // by name. Sampling fields of vLLM beyond OpenAI's are understood, too.
-std::variant<ResponsesRequest, RequestError> parse_responses_request(std::string_view body,
+std::variant<ResponsesRequest, RequestError> parse_responses_request(std::string_view text,
                                                                      const RequestRules& rules);
 
 }  // namespace fathom::api
