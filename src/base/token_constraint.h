@@ -16,7 +16,7 @@ public:
 
     // Sets bit id % 32 of word id / 32 for every id that may be drawn next; the others are cleared.
     // False, and `bits` is junk, when everything may: no mask is needed.
-    //   bits   (vocab + 31) / 32 words
+    //   bits   (vocab_size + 31) / 32 words, vocab_size being that of the model's head
     virtual bool allowed(std::span<uint32_t> bits) = 0;
 
     // The token that was drawn, allowed or not (an end token ends the sequence anyway).

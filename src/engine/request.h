@@ -27,9 +27,9 @@ struct SamplingParams {
     int choice = 0;                // Index among the n choices of one prompt: own random numbers.
 
     // In vLLM's order: allowed_token_ids, bad_words, logit_bias, then the penalties above.
-    std::vector<Token> allowed_token_ids;               // Empty: all.
-    std::vector<std::vector<Token>> bad_words;          // Token sequences that are never completed.
-    std::vector<std::pair<Token, float>> logit_bias;    // Added to the logit; in [-100, 100].
+    std::vector<Token> allowed_token_ids;             // Empty: all.
+    std::vector<std::vector<Token>> bad_words;        // Token sequences that are never completed.
+    std::vector<std::pair<Token, float>> logit_bias;  // Added to the logit; in [-100, 100].
 
     bool greedy() const { return temperature < 1e-5f; }
     bool penalized() const {
@@ -51,18 +51,12 @@ struct Request {
     int min_tokens = 0;   // End and stop tokens are not drawn before.
     bool ignore_eos = false;
     std::vector<Token> stop_token_ids;
-    std::optional<LogprobCount> logprobs;         // Of output tokens.
-    std::optional<LogprobCount> prompt_logprobs;  // Of prompt tokens; no cached prefix is used then.
+    std::optional<LogprobCount> logprobs;  // Of output tokens.
+    std::optional<LogprobCount>
+        prompt_logprobs;  // Of prompt tokens; no cached prefix is used then.
     std::unique_ptr<TokenConstraint> constraint;  // Null: none.
     int priority = 0;        // Lower first among those that wait; the order of arrival within one.
     std::string cache_salt;  // Prefixes are shared only among requests with the same salt.
-};
-
-// One token of a row of logits. Natural logarithm of the softmax over the raw logits, before
-// masks, penalties and temperature.
-struct RankedToken {
-    Token token = 0;
-    float logprob = 0;
 };
 
 // The logprob of the token that is there, and the most likely ones, the likeliest first (ties: the

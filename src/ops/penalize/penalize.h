@@ -15,25 +15,25 @@ struct Penalties {
 
 // Changes one row of logits in place, before temperature: for tokens of prompt or output, logit > 0
 // is divided by repetition_penalty, else multiplied; for tokens of the output, frequency_penalty *
-// count and presence_penalty are subtracted. Then the logits of `masked` ids become -inf.
+// count and presence_penalty are subtracted. What is -inf stays so.
 //
-//   logits  f32 [V]
-//   prompt, output, masked   ids in [0, V)
+//   logits           f32 [V]
+//   prompt, output   ids in [0, V)
 //
 // vLLM's and OpenAI's definitions.
 namespace ops {
 void penalize(Stream& s, Tensor logits, std::span<const Token> prompt,
-              std::span<const Token> output, std::span<const Token> masked, Penalties penalties);
+              std::span<const Token> output, Penalties penalties);
 }
 
 // The implementations behind it. Call these only from ops:: and from tests.
 namespace cpu {
 void penalize(Stream& s, Tensor logits, std::span<const Token> prompt,
-              std::span<const Token> output, std::span<const Token> masked, Penalties penalties);
+              std::span<const Token> output, Penalties penalties);
 }
 namespace cuda {
 void penalize(Stream& s, Tensor logits, std::span<const Token> prompt,
-              std::span<const Token> output, std::span<const Token> masked, Penalties penalties);
+              std::span<const Token> output, Penalties penalties);
 }
 
 }  // namespace fathom

@@ -1,5 +1,3 @@
-#include <limits>
-
 #include "ops/penalize/penalize.h"
 
 namespace fathom {
@@ -34,8 +32,7 @@ struct Counts {
 }  // namespace
 
 void cpu::penalize(Stream& s, Tensor logits, std::span<const Token> prompt,
-                   std::span<const Token> output, std::span<const Token> masked,
-                   Penalties penalties) {
+                   std::span<const Token> output, Penalties penalties) {
     const int64_t V = logits.dim(0);
     auto* logit = logits.as<float>();
     ArenaScope scope(*s.arena);
@@ -59,10 +56,6 @@ void cpu::penalize(Stream& s, Tensor logits, std::span<const Token> prompt,
             logit[id] -= penalties.frequency * static_cast<float>(count);
             logit[id] -= penalties.presence;
         });
-    }
-    for (const Token id : masked) {
-        CHECK(0 <= id && id < V, "masked ", id, " of ", V);
-        logit[id] = -std::numeric_limits<float>::infinity();
     }
 }
 

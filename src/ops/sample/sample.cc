@@ -15,6 +15,7 @@ void ops::sample(Stream& s, Tensor tokens, Tensor logits, std::span<const Sample
         CHECK(row.temperature >= 0 && row.top_k >= 0, row.temperature, ", top_k ", row.top_k);
         CHECK(0 < row.top_p && row.top_p <= 1, "top_p ", row.top_p);
         CHECK(0 <= row.min_p && row.min_p <= 1, "min_p ", row.min_p);
+        CHECK(0 <= row.fallback && row.fallback < vocab, "fallback ", row.fallback, " of ", vocab);
     }
 
     if (S == 0) return;

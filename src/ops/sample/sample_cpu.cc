@@ -1,10 +1,9 @@
-// A row of 129,280 logits is read once, for the largest logit of each block of 64. Whatever comes
-// then reads only the blocks that can matter: a token among the k best is in a block whose largest
-// logit is among the k best of the blocks.
+// A row of 129,280 logits is read once (ops/logit_blocks.h); whatever comes then reads only the
+// blocks that can matter.
 #include <algorithm>
 #include <cmath>
-#include <functional>
 
+#include "ops/logit_blocks.h"
 #include "ops/sample/noise.h"
 #include "ops/sample/sample.h"
 #include "ops/sample/sample_cut.h"
@@ -13,8 +12,8 @@
 namespace fathom::cpu {
 namespace {
 
-constexpr float kLowest = -std::numeric_limits<float>::infinity();
-constexpr int kBlock = 64;
+constexpr float kLowest = LogitBlocks::kLowest;
+constexpr int kBlock = LogitBlocks::kBlock;
 constexpr int kBins = 1024;  // Of 1/64 each: 16, or all but 1e-7 of the mass of a token.
 
 struct Candidate {
@@ -26,12 +25,6 @@ struct Candidate {
         return logit > other.logit || (logit == other.logit && id < other.id);
     }
 };
-
-float largest_of(__m256 v) {
-    const __m128 four = _mm_max_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
-    const __m128 two = _mm_max_ps(four, _mm_movehl_ps(four, four));
-    return _mm_cvtss_f32(_mm_max_ss(two, _mm_movehdup_ps(two)));
-}
 
 // At least e^x, at most 1.07 times as much, for x < 80: the bits of 2^n (1 + f) where 2^(n + f) is
 // meant, which is more but at f = 0 and 1; 1.001 for the rounding there.
@@ -86,37 +79,14 @@ void noise_words(uint32_t* words, const SampleRow& row, int32_t id) {
 class Row {
 public:
     Row(const float* logits, int vocab, const SampleRow& how, std::span<std::byte> scratch)
-        : logits_(logits), vocab_(vocab), how_(how), blocks_((vocab + kBlock - 1) / kBlock) {
-        CHECK(scratch.size() >= sample_scratch_bytes(vocab), "vocab ", vocab);
-        maxima_ = reinterpret_cast<float*>(scratch.data());
-        sorted_ = maxima_ + blocks_;
-        list_ = reinterpret_cast<Candidate*>(sorted_ + blocks_);
-        const int whole = vocab / kBlock * kBlock;
-        std::fill(std::begin(tail_), std::end(tail_), kLowest);
-        std::copy(logits + whole, logits + vocab, tail_);
-        tail_block_ = vocab / kBlock;
-        __m256 all = _mm256_set1_ps(kLowest);
-        for (int b = 0; b < blocks_; ++b) {
-            __m256 most = _mm256_set1_ps(kLowest);
-            for (int i = 0; i < kBlock; i += 8)  // Of a NaN and a number, the second operand.
-                most = _mm256_max_ps(vec8::load(block(b) + i), most);
-            maxima_[b] = largest_of(most);
-            all = _mm256_max_ps(most, all);
-        }
-        largest_ = largest_of(all);
-        scale_ = 1.0f / std::max(how.temperature, 1e-5f);
-    }
+        : how_(how),
+          blocks_(logits, vocab, memory_of(scratch, vocab)),
+          list_(reinterpret_cast<Candidate*>(scratch.data() + LogitBlocks::bytes(vocab))),
+          largest_(blocks_.largest()),
+          scale_(1.0f / std::max(how.temperature, 1e-5f)) {}
 
     float largest() const { return largest_; }
-
-    int32_t argmax() const {
-        for (int b = 0; b < blocks_; ++b) {
-            if (!(maxima_[b] == largest_)) continue;
-            for (int i = 0; i < std::min(kBlock, vocab_ - b * kBlock); ++i)
-                if (block(b)[i] == largest_) return b * kBlock + i;
-        }
-        return 0;  // All are NaN.
-    }
+    int32_t argmax() const { return blocks_.argmax(); }
 
     Cut cut() {
         Cut cut;
@@ -134,8 +104,8 @@ public:
     int32_t draw(Cut cut) const {
         Best best{.id = argmax()};
         best.sum = gumbel(noise_word(how_.seed, how_.choice, how_.position, best.id));
-        for (int b = 0; b < blocks_; ++b) {
-            if (maxima_[b] < cut.logit || hopeless(maxima_[b], best)) continue;
+        for (int b = 0; b < blocks_.count(); ++b) {
+            if (blocks_.maximum(b) < cut.logit || hopeless(blocks_.maximum(b), best)) continue;
             for (int half = 0; half < kBlock; half += 32) {
                 uint32_t words[32];
                 noise_words(words, how_, b * kBlock + half);
@@ -152,7 +122,11 @@ private:
         double sum = 0;
     };
 
-    const float* block(int b) const { return b == tail_block_ ? tail_ : logits_ + b * kBlock; }
+    static float* memory_of(std::span<std::byte> scratch, int vocab) {
+        CHECK(scratch.size() >= sample_scratch_bytes(vocab), "vocab ", vocab);
+        return reinterpret_cast<float*>(scratch.data());
+    }
+    const float* block(int b) const { return blocks_.block(b); }
 
     // v is at least 2^-33 = e^-22.9.
     bool hopeless(float logit, const Best& best) const {
@@ -182,20 +156,12 @@ private:
                              _mm256_set1_ps(scale_));
     }
 
-    // A logit that at least `rank` tokens reach, or the lowest of all.
-    float reached_by(int64_t rank) const {
-        if (rank >= blocks_) return kLowest;
-        std::copy(maxima_, maxima_ + blocks_, sorted_);
-        std::nth_element(sorted_, sorted_ + rank - 1, sorted_ + blocks_, std::greater<>());
-        return sorted_[rank - 1];
-    }
-
     // The tokens of at least `lowest`, without those of -inf, in id order.
     std::span<Candidate> collect(float lowest) const {
         const __m256 floor = _mm256_set1_ps(lowest), none = _mm256_set1_ps(kLowest);
         int64_t count = 0;
-        for (int b = 0; b < blocks_; ++b) {
-            if (maxima_[b] < lowest) continue;
+        for (int b = 0; b < blocks_.count(); ++b) {
+            if (blocks_.maximum(b) < lowest) continue;
             for (int i = 0; i < kBlock; i += 8) {
                 const __m256 v = vec8::load(block(b) + i);
                 const __m256 in = _mm256_and_ps(_mm256_cmp_ps(v, floor, _CMP_GE_OQ),
@@ -214,7 +180,7 @@ private:
     }
 
     float kth_largest(int64_t k) const {
-        const std::span<Candidate> list = collect(reached_by(k));
+        const std::span<Candidate> list = collect(blocks_.reached_by(k));
         if (k > std::ssize(list)) return kLowest;
         std::nth_element(list.begin(), list.begin() + k - 1, list.end(),
                          [](const auto& a, const auto& b) { return a.before(b); });
@@ -225,8 +191,9 @@ private:
     double mass_from(float lowest) const {
         const __m256 floor = _mm256_set1_ps(lowest);
         double sum = 0;
-        for (int b = 0; b < blocks_; ++b) {
-            if (maxima_[b] < lowest || (maxima_[b] - largest_) * scale_ < -105) continue;
+        for (int b = 0; b < blocks_.count(); ++b) {
+            if (blocks_.maximum(b) < lowest || (blocks_.maximum(b) - largest_) * scale_ < -105)
+                continue;
             __m256 lanes = _mm256_setzero_ps();
             for (int i = 0; i < kBlock; i += 8) {
                 const __m256 v = vec8::load(block(b) + i);
@@ -245,7 +212,7 @@ private:
     // mass in all but flat distributions.
     Cut top_p(float lowest) const {
         const double limit = double{how_.top_p} * mass_from(lowest);
-        const float reached = std::max(lowest, reached_by(256));
+        const float reached = std::max(lowest, blocks_.reached_by(256));
         const std::span<Candidate> list = collect(reached);
         double sum = 0;
         for (const Candidate& c : list) sum += c.mass;
@@ -289,22 +256,17 @@ private:
         return {.logit = list[0].logit, .id = list[0].id};
     }
 
-    const float* logits_;
-    const int vocab_;
     const SampleRow& how_;
-    const int blocks_;
-    float* maxima_;
-    float* sorted_;
-    Candidate* list_;
-    int tail_block_;
-    float tail_[kBlock];
-    float largest_;
-    float scale_;
+    const LogitBlocks blocks_;
+    Candidate* const list_;
+    const float largest_;
+    const float scale_;
 };
 
 int32_t sample_row(const float* logits, int vocab, const SampleRow& how,
                    std::span<std::byte> scratch) {
     Row row(logits, vocab, how, scratch);
+    if (row.largest() == kLowest) return how.fallback;
     if (how.temperature < 1e-5f || !std::isfinite(row.largest())) return row.argmax();
     return row.draw(row.cut());
 }
@@ -312,7 +274,7 @@ int32_t sample_row(const float* logits, int vocab, const SampleRow& how,
 }  // namespace
 
 size_t sample_scratch_bytes(int64_t vocab) {
-    return (vocab + kBlock) / kBlock * 2 * sizeof(float) + vocab * sizeof(Candidate);
+    return LogitBlocks::bytes(vocab) + vocab * sizeof(Candidate);
 }
 
 Cut find_cut(const float* logits, int vocab, const SampleRow& row, std::span<std::byte> scratch) {

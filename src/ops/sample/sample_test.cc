@@ -369,8 +369,9 @@ TEST(Sample, MaskedRowsAndOddNumbers) {
                                           {nan, nan, 1, nan},
                                           {nan, nan, nan, nan},
                                           {0, high, 0, high}});
-        EXPECT_EQ(sample(s, logits, std::vector<SampleRow>(5, how), 4),
-                  (std::vector<int>{2, 0, 2, 0, 1}));
+        std::vector<SampleRow> rows(5, how);
+        for (SampleRow& row : rows) row.fallback = 3;
+        EXPECT_EQ(sample(s, logits, rows, 4), (std::vector<int>{2, 3, 2, 3, 1}));
     }
 }
 
@@ -394,6 +395,7 @@ TEST(SampleDeath, OfParametersOutOfRange) {
     const HostTensor logits = testing::zeros(DType::f32, {1, 8});
     EXPECT_DEATH(sample(s, logits, {SampleRow{.top_p = 0}}, 8), "top_p 0");
     EXPECT_DEATH(sample(s, logits, {SampleRow{.min_p = 2}}, 8), "min_p 2");
+    EXPECT_DEATH(sample(s, logits, {SampleRow{.fallback = 8}}, 8), "fallback 8 of 8");
     EXPECT_DEATH(sample(s, logits, {SampleRow{}}, 9), "vocab 9 of 8");
     EXPECT_DEATH(sample(s, logits, {}, 8), "0 rows for 1 sequences");
 }
