@@ -72,18 +72,19 @@ void sum_up(const ModelArgs& args, const MemoryRequest& request, int64_t weights
             MemoryPlan& plan) {
     const Limits& limits = plan.limits;
     const int64_t blocks = limits.num_blocks;
-    plan.lines = {{"weights", "packed for the CPU", weights},
-                  {"KV cache",
-                   str(grouped(blocks), " blocks of ", limits.block_tokens, " tokens, ",
-                       grouped(plan.layout.block_bytes() / limits.block_tokens), " bytes a token"),
-                   blocks * plan.layout.block_bytes()},
-                  {"activations",
-                   str("a step of ", limits.batch_tokens_max, " tokens, ",
-                       limits.batch_sequences_max, " sequences"),
-                   activation_bytes(args, limits, request.dtype, request.index, request.threads)},
-                  {"step input", "positions, slots and block tables", ForwardInput::bytes(limits)},
-                  {"threads", str(request.threads, " workers' scratch"),
-                   request.threads * static_cast<int64_t>(Workers::kScratchBytes)}};
+    plan.lines = {
+        {"weights", "packed for the CPU", weights},
+        {"KV cache",
+         str(grouped(blocks), " blocks of ", limits.block_tokens, " tokens, ",
+             grouped(plan.layout.block_bytes() / limits.block_tokens), " bytes a token"),
+         blocks * plan.layout.block_bytes()},
+        {"activations",
+         str("a step of ", limits.batch_tokens_max, " tokens, ", limits.batch_sequences_max,
+             " sequences, ", limits.logits_rows_max, " rows of logits"),
+         activation_bytes(args, limits, request.dtype, request.index, request.threads)},
+        {"step input", "positions, slots and block tables", ForwardInput::bytes(limits)},
+        {"threads", str(request.threads, " workers' scratch"),
+         request.threads * static_cast<int64_t>(Workers::kScratchBytes)}};
     if (request.program > 0)
         plan.lines.push_back(
             {"program", "held already: code, tokenizer, sockets", request.program});
@@ -141,6 +142,8 @@ Result<MemoryPlan> plan_memory(const ModelArgs& args, const MemoryRequest& reque
         return refuse(str("--max-num-seqs ", limits.batch_sequences_max,
                           " is more than --max-num-batched-tokens ", limits.batch_tokens_max,
                           ": every running sequence needs a token of each step"));
+    limits.logits_rows_max =
+        Limits::logits_rows_for(limits.batch_sequences_max, limits.batch_tokens_max);
     plan.layout =
         KvLayout(args, request.latent, request.index, args.n_layers, request.block_tokens);
     plan.available = available + request.program;

@@ -32,6 +32,22 @@ TEST(MemoryPlan, TheCacheHoldsWhatTheSequencesNeed) {
     EXPECT_TRUE(p.notes.empty());
 }
 
+// A prompt whose logprobs are wanted advances beside as many decodes as there may be.
+TEST(MemoryPlan, RowsOfLogitsForAllSequencesAndAPrompt) {
+    const auto rows = [](int sequences, int tokens) {
+        return plan_memory(small_args(),
+                           {.max_model_len = 100,
+                            .max_num_batched_tokens = tokens,
+                            .max_num_seqs = sequences},
+                           kGiB, 16 * kGiB)
+            .value()
+            .limits.logits_rows_max;
+    };
+    EXPECT_EQ(rows(4, 2048), 68);
+    EXPECT_EQ(rows(256, 2048), 320);
+    EXPECT_EQ(rows(4, 20), 20) << "a step has no more tokens";
+}
+
 // Every line of the sum stands in the table, and the last says what they come to.
 TEST(MemoryPlan, TheTableAddsUp) {
     const int64_t program = 30 << 20;

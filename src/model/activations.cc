@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "model/draw_tokens.h"
 #include "ops/linear/linear.h"
 
 namespace fathom {
@@ -67,18 +68,18 @@ int64_t index_logits_rows(int64_t T, int64_t P) {
 
 int64_t activation_bytes(const ModelArgs& args, const Limits& limits, DType dtype,
                          IndexFormat index, int threads) {
-    const int64_t T = limits.batch_tokens_max, S = limits.batch_sequences_max;
+    const int64_t T = limits.batch_tokens_max, R = limits.logits_rows_max;
     const int64_t P = limits.sequence_tokens_max, width = size_of(dtype), dim = args.dim;
-    const int64_t logits = S * args.vocab_size * 4;
+    const int64_t logits = R * args.vocab_size * 4;
     const int64_t step = T * 2 * dim * width + T * args.qk_rope_head_dim * 4;
     const int64_t layer =
         T * dim * width +
         std::max({attention_bytes(args, T, P, dtype, index, threads),
                   mlp_bytes(T, dim, args.inter_dim, dtype), moe_bytes(args, T, dtype)});
-    // The head sees the last rows only; drawing takes a count per id, and some numbers per row.
-    const int64_t head = S * 2 * dim * width + std::max(linear_input_bytes(S, dim, dtype),
-                                                        int64_t{4} * args.vocab_size + S * 256);
-    return logits + step + std::max(layer, head) + kRounding;
+    // The head sees the rows of logits only. Drawing begins when all but the logits is given back.
+    const int64_t head = R * 2 * dim * width + linear_input_bytes(R, dim, dtype);
+    const int64_t draw = draw_tokens_bytes(limits.batch_sequences_max, args.vocab_size);
+    return logits + std::max(step + std::max(layer, head), draw) + kRounding;
 }
 
 }  // namespace fathom

@@ -18,7 +18,7 @@ void PrintTo(const Case& c, std::ostream* out) {
 
 class Activations : public ::testing::TestWithParam<Case> {};
 
-// As many tokens and sequences as the limits allow, the longest contexts, logits for all.
+// As many tokens, sequences and rows of logits as the limits allow, the longest contexts.
 TEST_P(Activations, AFullStepFitsThePlanAndFillsMostOfIt) {
     TinyModel m(GetParam().preset, GetParam().format, GetParam().numerics);
     const int S = m.limits.batch_sequences_max, length = m.limits.sequence_tokens_max;
@@ -26,10 +26,12 @@ TEST_P(Activations, AFullStepFitsThePlanAndFillsMostOfIt) {
     std::vector<std::vector<int32_t>> blocks;
     for (int i = 0; i < S; ++i) blocks.push_back(m.blocks(i));
     std::vector<SequencePart> parts;
-    int left = m.limits.batch_tokens_max;
+    int left = m.limits.batch_tokens_max, rows = m.limits.logits_rows_max - S;
     for (int i = 0; i < S; ++i) {
         const int count = i + 1 < S ? m.limits.batch_tokens_max / S : left;
-        parts.push_back({tokens, length - count, count, blocks[i], true});
+        const int more = std::min(rows, count - 1);
+        parts.push_back({tokens, length - count, count, blocks[i], true, more});
+        rows -= more;
         left -= count;
     }
     m.step.run(parts);

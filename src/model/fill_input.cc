@@ -19,12 +19,36 @@ void fill_tokens(ForwardInput& in, const SequencePart& part, int sequence, int f
     }
 }
 
+// Those to draw from come first, so that they are one matrix.
+int fill_logits_rows(ForwardInput& in, std::span<const SequencePart> parts) {
+    auto* const rows = in.logits_rows.as<int32_t>();
+    int wanted = 0, end = 0, count = 0;
+    for (const SequencePart& part : parts) {
+        CHECK(part.more_logits >= 0 && part.wants_logits + part.more_logits <= part.num_tokens,
+              part.more_logits, " more rows of logits of ", part.num_tokens, " tokens");
+        wanted += part.wants_logits + part.more_logits;
+    }
+    CHECK(wanted <= in.logits_rows.dim(0), wanted, " rows of logits in the step, at most ",
+          in.logits_rows.dim(0));
+    for (const SequencePart& part : parts) {
+        end += part.num_tokens;
+        if (part.wants_logits) rows[count++] = end - 1;
+    }
+    end = 0;
+    for (const SequencePart& part : parts) {
+        end += part.num_tokens;
+        const int first = end - part.wants_logits - part.more_logits;
+        for (int i = 0; i < part.more_logits; ++i) rows[count++] = first + i;
+    }
+    return count;
+}
+
 }  // namespace
 
 void fill_input(ForwardInput& in, std::span<const SequencePart> parts) {
     CHECK(std::ssize(parts) <= in.block_tables.dim(0), parts.size(), " sequences, at most ",
           in.block_tables.dim(0));
-    int tokens = 0, sequences = 0, logits = 0, longest = 0;
+    int tokens = 0, sequences = 0, longest = 0;
     for (const SequencePart& part : parts) {
         const int length = part.computed + part.num_tokens;
         const int blocks = (length + in.block_tokens - 1) / in.block_tokens;
@@ -38,11 +62,10 @@ void fill_input(ForwardInput& in, std::span<const SequencePart> parts) {
         std::copy_n(part.blocks.begin(), blocks,
                     in.block_tables.as<int32_t>() + sequences * in.block_tables.row_stride());
         tokens += part.num_tokens;
-        if (part.wants_logits) in.logits_rows.as<int32_t>()[logits++] = tokens - 1;
         longest = std::max(longest, length);
         ++sequences;
     }
-    const int32_t counts[] = {tokens, sequences, logits, longest};
+    const int32_t counts[] = {tokens, sequences, fill_logits_rows(in, parts), longest};
     std::copy(counts, counts + 4, in.counts.as<int32_t>());
 }
 

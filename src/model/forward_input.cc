@@ -28,7 +28,7 @@ int64_t lay_out(ForwardInput& in, void* memory, const Limits& limits) {
     in.positions = carver.take({T});
     in.sequences = carver.take({T});
     in.slots = carver.take({T});
-    in.logits_rows = carver.take({S});
+    in.logits_rows = carver.take({limits.logits_rows_max});
     in.block_tables = carver.take({S, blocks});
     return carver.used;
 }

@@ -27,7 +27,7 @@ struct ForwardInput {
     Tensor positions;     // i32 [T] of each token in its sequence
     Tensor sequences;     // i32 [T] row of block_tables
     Tensor slots;         // i32 [T] where its key goes: block * block_tokens + offset; -1: nowhere
-    Tensor logits_rows;   // i32 [S] tokens of this step whose logits are wanted
+    Tensor logits_rows;   // i32 [R] tokens of this step whose logits are wanted
     Tensor block_tables;  // i32 [S, blocks of the longest]; last, so a transfer can stop early
 };
 

@@ -25,7 +25,7 @@ Tensor ModelStep::run(std::span<const SequencePart> parts, Probe* probe) {
     Tensor x = f.tmp(dtype_, T, dim), residual = f.tmp(dtype_, T, dim);
     model_.forward(f, in_.tokens.rows(0, T), x, residual);
 
-    // Only the last rows go on: norm and head cost nothing for the rest of a prompt.
+    // Only these rows go on: norm and head cost nothing for the rest of a prompt.
     const Tensor rows = in_.logits_rows.rows(0, R);
     Tensor last_x = f.tmp(dtype_, R, dim), last_residual = f.tmp(dtype_, R, dim);
     ops::gather_rows(stream_, last_x, x, rows);

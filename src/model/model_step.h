@@ -16,8 +16,9 @@ public:
     ModelStep(const Transformer& model, const KvCache& kv, Stream& stream, const Limits& limits,
               DType dtype);
 
-    // -> f32 [R, vocab_size], a row per part that wants logits, in order; valid until the next run.
-    // Writes the keys of all tokens into their blocks. No parts: nothing happens, R = 0.
+    // -> f32 [R, vocab_size], a row per part that wants logits, in order, then the rows of more
+    // tokens, part by part; valid until the next run. Writes the keys of all tokens into their
+    // blocks. No parts: nothing happens, R = 0.
     Tensor run(std::span<const SequencePart> parts, Probe* probe = nullptr);
 
 private:

@@ -93,8 +93,10 @@ private:
 };
 
 Limits limits_of() {
-    Limits limits{
-        .batch_tokens_max = 512, .batch_sequences_max = 1, .sequence_tokens_max = kLongest};
+    Limits limits{.batch_tokens_max = 512,
+                  .batch_sequences_max = 1,
+                  .logits_rows_max = 1,
+                  .sequence_tokens_max = kLongest};
     limits.num_blocks = limits.blocks_for(kLongest);
     return limits;
 }

@@ -20,6 +20,7 @@ ModelArgs load_args(const std::string& preset, const std::string& format) {
 Limits limits_of(int block_tokens) {
     Limits limits{.batch_tokens_max = 1024,
                   .batch_sequences_max = kSequences,
+                  .logits_rows_max = Limits::logits_rows_for(kSequences, 1024),
                   .sequence_tokens_max = kTokensMax,
                   .block_tokens = block_tokens};
     limits.num_blocks = kSequences * limits.blocks_for(kTokensMax);
