@@ -2,6 +2,8 @@
 
 #include <random>
 
+#include "base/log.h"
+
 namespace fathom {
 namespace {
 
@@ -28,8 +30,10 @@ Engine::Engine(SchedulerOptions options, std::unique_ptr<StepRunner> runner, Sin
       seed_(seed),
       pool_(options.limits.num_blocks, options.limits.block_tokens, random_key()),
       scheduler_(std::move(options), pool_),
-      runner_(std::move(runner)),
-      thread_([this] { loop(); }) {}
+      runner_(std::move(runner)) {
+    publish_stats();  // All figures are there from the start.
+    thread_ = std::thread([this] { loop(); });
+}
 
 Engine::~Engine() { stop(); }
 
@@ -46,7 +50,7 @@ void Engine::cancel(uint64_t id) { inbox_.cancel(id); }
 void Engine::reset_prefix_cache() { inbox_.reset_prefix_cache(); }
 
 bool Engine::drain(std::chrono::milliseconds at_most) {
-    inbox_.close();
+    inbox_.close("the server is shutting down");
     return inbox_.wait_idle(at_most);
 }
 
@@ -60,14 +64,8 @@ uint64_t Engine::draw_seed() {
 }
 
 EngineStats Engine::stats() const {
-    return {.running = running_,
-            .waiting = waiting_,
-            .blocks = options_.limits.num_blocks,
-            .blocks_used = blocks_used_,
-            .steps = steps_,
-            .preemptions = preemptions_,
-            .prompt_tokens = prompt_tokens_,
-            .generated_tokens = generated_tokens_};
+    const std::lock_guard lock(stats_mutex_);
+    return stats_;
 }
 
 void Engine::loop() {
@@ -76,45 +74,64 @@ void Engine::loop() {
         const bool stopping = mail.stopping;
         receive(std::move(mail));
         if (stopping) break;
+        if (!healthy_) end_all(FinishReason::error);  // What came before the inbox was closed.
         if (!scheduler_.idle()) run_once();
         publish_stats();
     }
-    std::vector<TokenEvent> aborted;
-    for (uint64_t id : scheduler_.ids()) {
-        aborted.push_back({.id = id, .tokens = {}, .finish = FinishReason::abort});
-        scheduler_.cancel(id);
-    }
-    if (!aborted.empty()) sink_(std::move(aborted));
+    end_all(FinishReason::abort);
     publish_stats();
 }
 
 void Engine::receive(Inbox::Mail mail) {
-    for (Request& request : mail.requests) {
-        prompt_tokens_ += std::ssize(request.prompt);
-        scheduler_.add(std::move(request));
-    }
+    for (Request& request : mail.requests) scheduler_.add(std::move(request));
     for (uint64_t id : mail.cancelled) scheduler_.cancel(id);
     if (mail.reset_prefix_cache) pool_.forget_free();
 }
 
 // One step: batch to the runner, tokens back, events out.
 void Engine::run_once() {
+    const Clock::time_point now = Clock::now();
     const Batch& batch = scheduler_.step();
+    stamp(batch, now);
     publish_stats();  // Before the step, which may take long: there is room for newcomers now.
+    const int num_tokens = batch.num_tokens;
     result_.clear();
     runner_->run(batch, result_);
+    if (result_.fault()) return fail(*result_.fault());
     std::vector<TokenEvent> events = scheduler_.commit(result_);
-    for (const TokenEvent& event : events) generated_tokens_ += std::ssize(event.tokens);
     ++steps_;
+    step_tokens_.add(num_tokens);
+    if (!events.empty()) sink_(std::move(events));
+}
+
+void Engine::stamp(const Batch& batch, Clock::time_point now) {
+    for (const Batch::Item& item : batch.items)
+        if (item.sequence->begun == Clock::time_point{}) item.sequence->begun = now;
+}
+
+// Closed first: who hears of the error and tries again is refused, not ended again.
+void Engine::fail(const Error& why) {
+    log::error("a step failed, no more are run: ", why.message);
+    healthy_ = false;
+    inbox_.close(str("the engine has failed (", why.message, "); restart the server"));
+    end_all(FinishReason::error);
+}
+
+void Engine::end_all(FinishReason reason) {
+    std::vector<TokenEvent> events = scheduler_.end_all(reason);
     if (!events.empty()) sink_(std::move(events));
 }
 
 void Engine::publish_stats() {
     inbox_.set_waiting(scheduler_.waiting());
-    running_ = scheduler_.running();
-    waiting_ = scheduler_.waiting();
-    blocks_used_ = pool_.num_blocks() - pool_.num_free();
-    preemptions_ = scheduler_.preemptions();
+    const std::lock_guard lock(stats_mutex_);
+    static_cast<SchedulerCounts&>(stats_) = scheduler_.counts();
+    stats_.running = scheduler_.running();
+    stats_.waiting = scheduler_.waiting();
+    stats_.blocks = pool_.num_blocks();
+    stats_.blocks_used = pool_.num_blocks() - pool_.num_free();
+    stats_.steps = steps_;
+    stats_.step_tokens = step_tokens_;
 }
 
 }  // namespace fathom

@@ -4,23 +4,17 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "base/result.h"
+#include "engine/engine_stats.h"
 #include "engine/inbox.h"
 #include "engine/scheduler.h"
 #include "engine/step_runner.h"
 
 namespace fathom {
-
-// What the engine has done and is doing. A consistent picture is not promised, each number is.
-struct EngineStats {
-    int64_t running = 0, waiting = 0;
-    int64_t blocks = 0, blocks_used = 0;
-    int64_t steps = 0, preemptions = 0;
-    int64_t prompt_tokens = 0, generated_tokens = 0;
-};
 
 // Owns all state that serving changes, and the one thread that may touch it. Requests and
 // cancellations come in through a bounded inbox, tokens go out through the sink.
@@ -36,8 +30,8 @@ public:
     Engine& operator=(const Engine&) = delete;
 
     // Any thread, never waits. overloaded: limits.waiting_max requests wait already; unavailable:
-    // the engine is stopping; invalid_argument: longer than a sequence may be. Once accepted, the
-    // last event of the request has a finish reason, unless it is cancelled.
+    // the engine is stopping, or has failed; invalid_argument: longer than a sequence may be. Once
+    // accepted, the last event of the request has a finish reason, unless it is cancelled.
     Status submit(Request request);
     // Any thread, never refused. Frees the request's blocks before the next step; no event follows
     // but those on their way. Ids that are gone already are ignored.
@@ -51,6 +45,9 @@ public:
     // Ends what is left with FinishReason::abort and joins the thread.
     void stop();
 
+    // Any thread. False from the moment that a step fails: all requests end with
+    // FinishReason::error, and no other is accepted. There is no way back.
+    bool healthy() const { return healthy_; }
     EngineStats stats() const;
     // Draws a seed for a request without one. Any thread; the order of calls decides.
     uint64_t draw_seed();
@@ -59,6 +56,9 @@ private:
     void loop();
     void receive(Inbox::Mail mail);
     void run_once();
+    void stamp(const Batch& batch, Clock::time_point now);
+    void fail(const Error& why);
+    void end_all(FinishReason reason);
     void publish_stats();
 
     const SchedulerOptions options_;
@@ -72,10 +72,12 @@ private:
     Scheduler scheduler_;
     const std::unique_ptr<StepRunner> runner_;
     StepResult result_;
+    int64_t steps_ = 0;
+    StepTokens step_tokens_;
 
-    // Written by the engine thread, read by any.
-    std::atomic<int64_t> running_{0}, waiting_{0}, blocks_used_{0}, steps_{0}, preemptions_{0};
-    std::atomic<int64_t> prompt_tokens_{0}, generated_tokens_{0};
+    std::atomic<bool> healthy_{true};
+    mutable std::mutex stats_mutex_;
+    EngineStats stats_;  // Guarded by it: what the engine thread published last.
 
     std::thread thread_;
 };

@@ -7,6 +7,8 @@
 #include <map>
 #include <mutex>
 
+#include "engine/step_testing.h"
+
 namespace fathom {
 namespace {
 
@@ -23,12 +25,26 @@ public:
         }
         for (const Batch::Item& item : batch.items) {
             const auto token = static_cast<Token>(item.sequence->tokens.size());
-            result.add(item.samples ? std::span(&token, 1) : std::span<const Token>());
+            testing::add_outcome(result, item, std::span(&token, 1));
         }
     }
 
 private:
     std::atomic<int>* const allowed_;
+};
+
+// Counts until its device breaks, in the step with that number.
+class Breaking : public Counting {
+public:
+    Breaking(int step, std::atomic<int>* allowed) : Counting(allowed), step_(step) {}
+    void run(const Batch& batch, StepResult& result) override {
+        Counting::run(batch, result);
+        if (++steps_ >= step_) result.fail({Code::unavailable, "the device is on fire"});
+    }
+
+private:
+    const int step_;
+    int steps_ = 0;
 };
 
 // What came out of the sink, by request.
@@ -39,6 +55,7 @@ struct Outbox {
             auto& tokens = by_id[event.id];
             tokens.insert(tokens.end(), event.tokens.begin(), event.tokens.end());
             cached[event.id] = event.cached_tokens;
+            if (!event.tokens.empty()) scheduled[event.id].push_back(event.scheduled);
             if (event.finish != FinishReason::none) finished[event.id] = event.finish;
         }
         changed.notify_all();
@@ -56,6 +73,7 @@ struct Outbox {
     std::map<uint64_t, std::vector<Token>> by_id;
     std::map<uint64_t, FinishReason> finished;
     std::map<uint64_t, int> cached;
+    std::map<uint64_t, std::vector<Clock::time_point>> scheduled;
 };
 
 SchedulerOptions options(int waiting_max = 1000) {
@@ -73,8 +91,10 @@ Request request(uint64_t id, int max_tokens) {
 
 struct Fixture {
     explicit Fixture(std::atomic<int>* allowed = nullptr, int waiting_max = 1000)
+        : Fixture(std::make_unique<Counting>(allowed), waiting_max) {}
+    explicit Fixture(std::unique_ptr<StepRunner> runner, int waiting_max = 1000)
         : engine(
-              options(waiting_max), std::make_unique<Counting>(allowed),
+              options(waiting_max), std::move(runner),
               [this](std::vector<TokenEvent> e) { outbox.take(std::move(e)); }, 1) {}
     Outbox outbox;
     Engine engine;
@@ -187,6 +207,63 @@ TEST(Engine, RefusesARequestThatCanNeverFit) {
     Fixture f;
     EXPECT_EQ(f.engine.submit(request(1, 62)).error().code, Code::invalid_argument);
     EXPECT_TRUE(f.engine.submit(request(1, 61)).ok());
+}
+
+// Whether it runs, waits or is still in the inbox: every request ends, and no other is accepted.
+TEST(Engine, AFaultEndsEverythingForGood) {
+    std::atomic<int> allowed{2};
+    Fixture f(std::make_unique<Breaking>(4, &allowed));
+    EXPECT_TRUE(f.engine.healthy());
+    for (uint64_t id = 0; id < 20; ++id) ASSERT_TRUE(f.engine.submit(request(id, 40)).ok());
+    while (f.engine.stats().steps < 2) std::this_thread::sleep_for(1ms);
+    for (uint64_t id = 20; id < 25; ++id) ASSERT_TRUE(f.engine.submit(request(id, 40)).ok());
+    allowed = 1000;
+    ASSERT_TRUE(f.outbox.wait(25));
+    for (uint64_t id = 0; id < 25; ++id) EXPECT_EQ(f.outbox.finished[id], FinishReason::error);
+    EXPECT_FALSE(f.engine.healthy());
+    const Status refused = f.engine.submit(request(99, 1));
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, Code::unavailable);
+    EXPECT_NE(refused.error().message.find("the device is on fire"), std::string::npos);
+    f.engine.cancel(3);
+    EXPECT_TRUE(f.engine.drain(10s)) << "nothing is left";
+    EXPECT_EQ(f.engine.stats().blocks_used, 0);
+    EXPECT_EQ(f.engine.stats().running, 0);
+    EXPECT_LE(f.engine.stats().steps, 3) << "the step that failed is none";
+}
+
+TEST(Engine, EventsSayWhenTheRequestWasBegun) {
+    const Clock::time_point before = Clock::now();
+    Fixture f;
+    ASSERT_TRUE(f.engine.submit(request(1, 5)).ok());
+    ASSERT_TRUE(f.outbox.wait(1));
+    const std::lock_guard lock(f.outbox.mutex);
+    const auto& times = f.outbox.scheduled[1];
+    ASSERT_EQ(times.size(), 5u);
+    EXPECT_GE(times[0], before);
+    EXPECT_LE(times[0], Clock::now());
+    for (const Clock::time_point time : times) EXPECT_EQ(time, times[0]) << "not of the last step";
+}
+
+TEST(Engine, FiguresOfStepsAndOfThePrefixCache) {
+    Fixture f;
+    EXPECT_EQ(f.engine.stats().blocks, 32) << "there before anything is done";
+    for (uint64_t id = 1; id <= 2; ++id) {
+        ASSERT_TRUE(
+            f.engine.submit({.id = id, .prompt = std::vector<Token>(40, 7), .max_tokens = 3}).ok());
+        ASSERT_TRUE(f.outbox.wait(id));
+    }
+    ASSERT_TRUE(f.engine.drain(10s));
+    const EngineStats stats = f.engine.stats();
+    EXPECT_EQ(stats.steps, 6);
+    EXPECT_EQ(stats.step_tokens.counts[0], 4) << "decodes";
+    EXPECT_EQ(stats.step_tokens.counts[1], 1) << "8 tokens behind the cached ones";
+    EXPECT_EQ(stats.step_tokens.counts[4], 1) << "40 tokens";
+    EXPECT_EQ(stats.step_tokens.sum, 52);
+    EXPECT_EQ(stats.prefix_queries, 80);
+    EXPECT_EQ(stats.prefix_hits, 32);
+    EXPECT_EQ(stats.prompt_tokens, 80);
+    EXPECT_EQ(stats.generated_tokens, 6);
 }
 
 TEST(Engine, SeedsAreDrawnFromTheEnginesSeed) {

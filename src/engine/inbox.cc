@@ -6,7 +6,7 @@ namespace fathom {
 
 Status Inbox::submit(Request request, int64_t waiting_max) {
     const std::lock_guard lock(mutex_);
-    if (closed_) return Error{Code::unavailable, "the server is shutting down"};
+    if (closed_) return Error{Code::unavailable, *closed_};
     if (waiting_ + std::ssize(mail_.requests) >= waiting_max)
         return Error{Code::overloaded,
                      str("too many requests are waiting (", waiting_max, "); try again later")};
@@ -27,14 +27,15 @@ void Inbox::reset_prefix_cache() {
     changed_.notify_all();
 }
 
-void Inbox::close() {
+void Inbox::close(std::string why) {
     const std::lock_guard lock(mutex_);
-    closed_ = true;
+    if (!closed_) closed_ = std::move(why);
 }
 
 void Inbox::stop() {
+    close("the server is shutting down");
     const std::lock_guard lock(mutex_);
-    closed_ = mail_.stopping = true;
+    mail_.stopping = true;
     changed_.notify_all();
 }
 

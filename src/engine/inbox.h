@@ -3,6 +3,8 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "base/result.h"
@@ -21,12 +23,13 @@ public:
         bool stopping = false;
     };
 
-    // overloaded: waiting_max requests wait, here or in the scheduler; unavailable: closed.
+    // overloaded: waiting_max requests wait, here or in the scheduler; unavailable: closed, and
+    // why.
     Status submit(Request request, int64_t waiting_max);
     void cancel(uint64_t id);
     void reset_prefix_cache();
-    // No more requests from now on.
-    void close();
+    // No more requests from now on; the first to close says why.
+    void close(std::string why);
     void stop();
 
     // Engine thread: takes what is there; when `idle`, waits until something is. The requests count
@@ -44,8 +47,8 @@ private:
     std::condition_variable changed_;
     // Guarded by mutex_:
     Mail mail_;
-    int64_t waiting_ = 0;  // Taken and not started.
-    bool closed_ = false;
+    int64_t waiting_ = 0;                // Taken and not started.
+    std::optional<std::string> closed_;  // Why.
     bool idle_ = true;
 };
 

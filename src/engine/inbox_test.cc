@@ -49,8 +49,11 @@ TEST(Inbox, NoMoreWaitThanAllowed) {
 
 TEST(Inbox, ACancellationIsNeverRefused) {
     Inbox inbox;
-    inbox.close();
-    EXPECT_EQ(inbox.submit(request(1), 10).error().code, Code::unavailable);
+    inbox.close("closed for lunch");
+    inbox.close("and for dinner");
+    const Status status = inbox.submit(request(1), 10);
+    EXPECT_EQ(status.error().code, Code::unavailable);
+    EXPECT_EQ(status.error().message, "closed for lunch");
     inbox.cancel(7);
     EXPECT_EQ(inbox.take(true).cancelled, std::vector<uint64_t>{7});
 }

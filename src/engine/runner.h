@@ -15,9 +15,11 @@ class Runner : public StepRunner {
 public:
     struct Options {
         Limits limits;
-        DType dtype = DType::bf16;      // Of activations.
-        std::vector<Token> end_tokens;  // Masked until min_tokens are there.
-        int vocab = 0;                  // Ids from here on are never drawn: no token has them.
+        DType dtype = DType::bf16;  // Of activations.
+        // Masked until min_tokens are there. The first is drawn when masks leave nothing to draw,
+        // and ends the sequence as it always does; without any, id 0 is.
+        std::vector<Token> end_tokens;
+        int vocab = 0;  // Ids from here on are never drawn: no token has them.
     };
     // `stream` must outlive the runner; its arena has activation_bytes() (model/activations.h).
     Runner(Options options, std::unique_ptr<Transformer> model, const KvLayout& layout,
@@ -27,6 +29,8 @@ public:
 
 private:
     DrawRow draw_row(const Sequence& sequence) const;
+    void find_logprobs(const Batch& batch, Tensor logits);
+    void ask(int64_t row, Token token, LogprobCount count);
 
     const Options options_;
     const std::unique_ptr<Transformer> model_;
@@ -38,6 +42,8 @@ private:
     std::vector<SequencePart> parts_;
     std::vector<DrawRow> rows_;
     std::vector<Token> drawn_;
+    std::vector<LogprobsRow> asked_;
+    std::vector<TokenLogprobs> answers_;  // By asked_: by items, prompt tokens before the drawn.
 };
 
 }  // namespace fathom

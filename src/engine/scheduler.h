@@ -7,12 +7,15 @@
 
 #include "config/limits.h"
 #include "engine/sequence.h"
+#include "engine/step_result.h"
 
 namespace fathom {
 
 struct SchedulerOptions {
     Limits limits;
     bool prefix_caching = true;
+    // Request::priority acts (--scheduling-policy priority); else first come, first served.
+    bool priority_scheduling = false;
     std::vector<Token> end_tokens;  // End a sequence unless it ignores them.
 };
 
@@ -21,33 +24,32 @@ struct Batch {
         Sequence* sequence;
         int num_tokens;  // Computes tokens [computed, computed + num_tokens).
         bool samples;    // All known tokens are computed then: a new one is drawn.
+        // Of the last so many tokens the logits are wanted: to draw the new one, and for the
+        // logprobs of the prompt tokens behind the others.
+        int num_logits;
     };
     std::vector<Item> items;
     int num_tokens = 0;
+    int num_logits = 0;
 };
 
-// What a step drew: of(i) continues items[i] of its batch; empty where nothing was drawn. More than
-// one token where drafts were accepted.
-class StepResult {
-public:
-    void clear() { tokens_.clear(), ends_.clear(); }
-    void add(std::span<const Token> tokens) {
-        tokens_.insert(tokens_.end(), tokens.begin(), tokens.end());
-        ends_.push_back(tokens_.size());
-    }
-    size_t size() const { return ends_.size(); }
-    std::span<const Token> of(size_t item) const {
-        const size_t begin = item == 0 ? 0 : ends_[item - 1];
-        return std::span(tokens_).subspan(begin, ends_[item] - begin);
-    }
-
-private:
-    std::vector<Token> tokens_;
-    std::vector<size_t> ends_;
+// What a scheduler has done since it was made.
+struct SchedulerCounts {
+    int64_t preemptions = 0;
+    int64_t prompt_tokens = 0;     // Of prompts that were computed to their end.
+    int64_t generated_tokens = 0;  // That were drawn and kept.
+    // Tokens of prompts that the prefix cache was searched for, and those it had; each request
+    // counts when it is begun for the first time.
+    int64_t prefix_queries = 0, prefix_hits = 0;
 };
 
 // Decides which tokens are computed next. Owns the sequences and their blocks; knows no device, no
 // clock and no model, so that a simulation can run it through days of traffic in a second.
+//
+// Sequences have a rank: by priority, lower numbers first, and then by the order in which they were
+// begun. The step is handed out in that order, first to those that decode; blocks are taken from
+// the last in rank. Those that wait are begun in the order of priority and arrival, preempted ones
+// before newcomers of their priority. Without priority_scheduling all have the same.
 class Scheduler {
 public:
     Scheduler(SchedulerOptions options, BlockPool& pool);
@@ -63,34 +65,42 @@ public:
     bool idle() const { return running_.empty() && waiting_.empty(); }
     int running() const { return static_cast<int>(running_.size()); }
     int waiting() const { return static_cast<int>(waiting_.size()); }
-    int64_t preemptions() const { return preemptions_; }
+    const SchedulerCounts& counts() const { return counts_; }
 
     // The next batch; empty only when idle.
     const Batch& step();
-    // Takes the results of the batch of step(). Sequences that end here are gone afterwards.
-    std::vector<TokenEvent> commit(const StepResult& result);
+    // Takes the results of the batch of step(), logprobs out of them. Sequences that end here are
+    // gone afterwards.
+    std::vector<TokenEvent> commit(StepResult& result);
+    // Drops all sequences, also between step() and commit(), with a last event for each.
+    std::vector<TokenEvent> end_all(FinishReason reason);
 
-    // Ids of all sequences, oldest first: those that are left when the engine stops.
+    // Ids of all sequences: the running ones by rank, then those that wait, in their order.
     std::vector<uint64_t> ids() const;
 
     // Every block is referenced as often as it is held. For tests, between commit() and step().
     void check_invariants() const;
 
 private:
-    bool schedule(size_t index);
+    int priority_of(const Sequence& sequence) const;
+    size_t reserve();
     bool grow(Sequence& sequence);
-    void preempt_youngest();
+    void preempt_last();
+    int chunk(const Sequence& sequence) const;
+    void hand_out(Sequence& sequence);
+    Sequence& begin_first_waiting();
     void share_prefix(Sequence& sequence);
     void publish_computed(Sequence& sequence);
-    TokenEvent append(Sequence& sequence, std::span<const Token> tokens);
+    TokenEvent append(Sequence& sequence, std::span<const Token> tokens,
+                      std::vector<TokenLogprobs> logprobs);
     void finish(const Sequence& sequence, Token token, TokenEvent& event) const;
 
     const SchedulerOptions options_;
     BlockPool& pool_;
     Batch batch_;
-    std::vector<std::unique_ptr<Sequence>> running_;  // Oldest first.
-    std::deque<std::unique_ptr<Sequence>> waiting_;
-    int64_t preemptions_ = 0;
+    std::vector<std::unique_ptr<Sequence>> running_;  // By rank.
+    std::deque<std::unique_ptr<Sequence>> waiting_;   // By priority; the next to begin is first.
+    SchedulerCounts counts_;
 };
 
 }  // namespace fathom

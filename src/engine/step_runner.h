@@ -1,6 +1,7 @@
 #pragma once
 
 #include "engine/scheduler.h"
+#include "engine/step_result.h"
 
 namespace fathom {
 
@@ -9,8 +10,8 @@ namespace fathom {
 class StepRunner {
 public:
     virtual ~StepRunner() = default;
-    // Computes the tokens of the batch and draws a token for each item that samples; result.of(i)
-    // belongs to batch.items[i].
+    // Computes the tokens of the batch, draws a token for each item that samples, and adds one
+    // outcome an item to `result`, in order; or says why it cannot (StepResult::fail()).
     virtual void run(const Batch& batch, StepResult& result) = 0;
 };
 

@@ -13,6 +13,13 @@ BlockPool::BlockPool(int num_blocks, int block_tokens, Hash128 key)
     for (BlockId block = 0; block < num_blocks; ++block) append_free(block);
 }
 
+// Hashed twice: a salt may hold any bytes, also those of a prefix and a block, but what is hashed
+// last is shorter than those.
+PrefixHash BlockPool::root(std::string_view salt) const {
+    if (salt.empty()) return {};
+    return extend(siphash128(key_, std::as_bytes(std::span(salt))), {});
+}
+
 PrefixHash BlockPool::extend(PrefixHash prefix, std::span<const Token> block) const {
     hashed_.resize(sizeof prefix + block.size_bytes());
     std::memcpy(hashed_.data(), &prefix, sizeof prefix);

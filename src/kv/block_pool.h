@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
@@ -32,6 +33,10 @@ public:
     int num_blocks() const { return static_cast<int>(blocks_.size()) - 1; }
     int num_free() const { return num_free_; }
     int references(BlockId block) const { return blocks_.at(block).references; }
+
+    // What the first block of a sequence extends: {}, or for a salt that is not empty a prefix that
+    // is found only by sequences with the same salt.
+    PrefixHash root(std::string_view salt) const;
 
     // The prefix that one more full block of tokens makes of `prefix`.
     PrefixHash extend(PrefixHash prefix, std::span<const Token> block) const;
