@@ -129,6 +129,9 @@ TEST(Scheduler, TheYoungestIsPreemptedAndComesBackFirst) {
     EXPECT_EQ(f.scheduler.ids(), (std::vector<uint64_t>{1, 2, 3})) << "before newcomers";
     while (f.scheduler.ids()[0] == 1) f.step(7);
     EXPECT_EQ(f.scheduler.ids(), (std::vector<uint64_t>{2, 3}));
+    while (!f.scheduler.idle()) f.step(7);
+    EXPECT_EQ(f.scheduler.counts().prefix_queries, 15 + 15 + 4) << "each at its first beginning";
+    EXPECT_EQ(f.scheduler.counts().prompt_tokens, 15 + 15 + 4);
 }
 
 // A prompt that cannot be finished is not begun: it would be preempted and begun again.
