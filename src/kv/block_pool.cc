@@ -17,7 +17,8 @@ BlockPool::BlockPool(int num_blocks, int block_tokens, Hash128 key)
 // last is shorter than those.
 PrefixHash BlockPool::root(std::string_view salt) const {
     if (salt.empty()) return {};
-    return extend(siphash128(key_, std::as_bytes(std::span(salt))), {});
+    const PrefixHash once = siphash128(key_, std::as_bytes(std::span(salt)));
+    return siphash128(key_, std::as_bytes(std::span(&once, 1)));
 }
 
 PrefixHash BlockPool::extend(PrefixHash prefix, std::span<const Token> block) const {
