@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Held-out items of every task, answered greedily: the table that ends a training call.
 
-    python3 tools/tiny/evaluate.py PARTS TOKENIZER_FILE [--needles LENGTH:ITEMS:KINDS,..] [--tasks N]
+    python3 tools/tiny/evaluate.py PARTS TOKENIZER_FILE [--tasks N] [--stories N]
+        [--needles LENGTH:ITEMS:KINDS,..]
 """
 
 import argparse
