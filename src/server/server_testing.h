@@ -275,8 +275,7 @@ inline Service::~Service() {
 inline void Service::open() {
     on_io_thread([this] {
         status_.open([this] { return healthy.load(); }, [this] { engine_->reset_prefix_cache(); });
-        router_.open(model_routes(*handler_),
-                     [this](uint64_t id) { handler_->on_disconnect(id); });
+        router_.open(model_routes(*handler_), [this](uint64_t id) { handler_->on_disconnect(id); });
     });
 }
 

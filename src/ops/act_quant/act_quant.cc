@@ -1,7 +1,7 @@
 #include "ops/act_quant/act_quant.h"
 
-#include "ops/act_quant/act_quant_row.h"
 #include "base/trace.h"
+#include "ops/act_quant/act_quant_row.h"
 #include "tensor/expect.h"
 
 namespace fathom {

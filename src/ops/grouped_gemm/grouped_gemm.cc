@@ -1,7 +1,7 @@
 #include "ops/grouped_gemm/grouped_gemm.h"
 
-#include "ops/linear/gemm.h"
 #include "base/trace.h"
+#include "ops/linear/gemm.h"
 #include "tensor/expect.h"
 
 namespace fathom {

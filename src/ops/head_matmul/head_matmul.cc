@@ -1,7 +1,7 @@
 #include "ops/head_matmul/head_matmul.h"
 
-#include "ops/linear/gemm.h"
 #include "base/trace.h"
+#include "ops/linear/gemm.h"
 #include "tensor/expect.h"
 
 namespace fathom {

@@ -1,7 +1,7 @@
 #include "ops/linear/linear.h"
 
-#include "ops/linear/gemm.h"
 #include "base/trace.h"
+#include "ops/linear/gemm.h"
 #include "tensor/expect.h"
 
 namespace fathom {
