@@ -7,28 +7,6 @@
 namespace fathom::api {
 namespace {
 
-std::string ids_json(const std::optional<std::vector<Token>>& ids) {
-    if (!ids) return "null";
-    std::string out = "[";
-    for (const Token id : *ids) {
-        if (out.size() > 1) out += ',';
-        out += std::to_string(id);
-    }
-    return out += ']';
-}
-
-std::string stop_reason_json(const Ending& ending) {
-    if (const auto* text = std::get_if<std::string>(&ending.stop_reason)) return json_quoted(*text);
-    if (const auto* id = std::get_if<Token>(&ending.stop_reason)) return std::to_string(*id);
-    return "null";
-}
-
-std::string ending_json(const Ending& ending) {
-    return str(R"("finish_reason":)",
-               ending.finish_reason.empty() ? "null" : json_quoted(ending.finish_reason),
-               R"(,"stop_reason":)", stop_reason_json(ending));
-}
-
 std::string logprobs_json(const std::optional<std::vector<ShownLogprobs>>& rows, int64_t top) {
     return rows ? chat_logprobs_json(*rows, top) : "null";
 }
@@ -66,12 +44,13 @@ std::string chat_json(const ChatHead& head, const std::vector<ChatMessageOut>& c
         if (&choice != &choices.front()) out += ',';
         out += str(R"({"index":)", choice.index, R"(,"message":)", message_json(head.role, choice),
                    R"(,"logprobs":)", logprobs_json(choice.logprobs, head.top_logprobs), ",",
-                   ending_json(choice.ending), R"(,"token_ids":)", ids_json(choice.token_ids), "}");
+                   ending_json(choice.ending), R"(,"token_ids":)", token_ids_json(choice.token_ids),
+                   "}");
     }
     return out += str(R"(],"service_tier":null,"system_fingerprint":null,"usage":)",
                       usage_json(usage, true), R"(,"prompt_logprobs":)",
                       prompt.logprobs ? prompt_logprobs_json(*prompt.logprobs) : "null",
-                      R"(,"prompt_token_ids":)", ids_json(prompt.token_ids),
+                      R"(,"prompt_token_ids":)", token_ids_json(prompt.token_ids),
                       R"(,"kv_transfer_params":null})");
 }
 
@@ -100,9 +79,9 @@ std::string chat_chunk_json(const ChatHead& head, const ChatDelta& delta,
     std::string out = head_json(head, "chat.completion.chunk");
     out += str(R"({"index":)", delta.index, R"(,"delta":)", delta.delta, R"(,"logprobs":)",
                logprobs_json(delta.logprobs, head.top_logprobs), ",", ending_json(delta.ending),
-               R"(,"token_ids":)", ids_json(delta.token_ids), "}]");
+               R"(,"token_ids":)", token_ids_json(delta.token_ids), "}]");
     if (delta.prompt_token_ids)
-        out += str(R"(,"prompt_token_ids":)", ids_json(delta.prompt_token_ids));
+        out += str(R"(,"prompt_token_ids":)", token_ids_json(delta.prompt_token_ids));
     if (usage) out += str(R"(,"usage":)", usage_json(*usage, false));
     return out += '}';
 }

@@ -3,9 +3,9 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
+#include "api/ending.h"
 #include "api/logprobs.h"
 #include "api/usage.h"
 #include "base/token.h"
@@ -21,12 +21,6 @@ struct ChatHead {
     std::string model;    // The first served name.
     std::string role = "assistant";
     int64_t top_logprobs = 0;  // Of each token, where logprobs are written; -1: all
-};
-
-// Why a choice ended. Empty: it goes on.
-struct Ending {
-    std::string finish_reason;                                     // "stop", "tool_calls", ...
-    std::variant<std::monostate, std::string, Token> stop_reason;  // The stop string or token.
 };
 
 // One whole choice.

@@ -7,22 +7,6 @@
 namespace fathom::api {
 namespace {
 
-std::string ids_json(const std::optional<std::vector<Token>>& ids) {
-    if (!ids) return "null";
-    std::string out = "[";
-    for (const Token id : *ids) {
-        if (out.size() > 1) out += ',';
-        out += std::to_string(id);
-    }
-    return out += ']';
-}
-
-std::string stop_reason_json(const CompletionChoice& choice) {
-    if (const auto* text = std::get_if<std::string>(&choice.stop_reason)) return json_quoted(*text);
-    if (const auto* id = std::get_if<Token>(&choice.stop_reason)) return std::to_string(*id);
-    return "null";
-}
-
 std::string logprobs_json(const CompletionChoice& choice) {
     if (!choice.logprobs) return "null";
     return completion_logprobs_json(*choice.logprobs, choice.text_offset);
@@ -31,9 +15,7 @@ std::string logprobs_json(const CompletionChoice& choice) {
 // The fields that answers and chunks begin with.
 std::string choice_begin(const CompletionChoice& choice) {
     return str(R"({"index":)", choice.index, R"(,"text":)", json_quoted(choice.text),
-               R"(,"logprobs":)", logprobs_json(choice), R"(,"finish_reason":)",
-               choice.finish_reason.empty() ? "null" : json_quoted(choice.finish_reason),
-               R"(,"stop_reason":)", stop_reason_json(choice));
+               R"(,"logprobs":)", logprobs_json(choice), ",", ending_json(choice.ending));
 }
 
 std::string head_json(const CompletionHead& head) {
@@ -49,9 +31,9 @@ std::string completion_json(const CompletionHead& head,
     for (const CompletionChoice& choice : choices) {
         if (&choice != &choices.front()) out += ',';
         out += choice_begin(choice);
-        out += str(R"(,"token_ids":)", ids_json(choice.token_ids), R"(,"prompt_logprobs":)",
+        out += str(R"(,"token_ids":)", token_ids_json(choice.token_ids), R"(,"prompt_logprobs":)",
                    choice.prompt_logprobs ? prompt_logprobs_json(*choice.prompt_logprobs) : "null",
-                   R"(,"prompt_token_ids":)", ids_json(choice.prompt_token_ids), "}");
+                   R"(,"prompt_token_ids":)", token_ids_json(choice.prompt_token_ids), "}");
     }
     return out += str(R"(],"service_tier":null,"system_fingerprint":null,"usage":)",
                       usage_json(usage, true), R"(,"kv_transfer_params":null})");
@@ -60,8 +42,9 @@ std::string completion_json(const CompletionHead& head,
 std::string completion_chunk_json(const CompletionHead& head, const CompletionChoice& choice,
                                   const std::optional<Usage>& usage) {
     return str(head_json(head), choice_begin(choice), R"(,"prompt_token_ids":)",
-               ids_json(choice.prompt_token_ids), R"(,"token_ids":)", ids_json(choice.token_ids),
-               R"(}],"usage":)", usage ? usage_json(*usage, false) : "null", "}");
+               token_ids_json(choice.prompt_token_ids), R"(,"token_ids":)",
+               token_ids_json(choice.token_ids), R"(}],"usage":)",
+               usage ? usage_json(*usage, false) : "null", "}");
 }
 
 std::string completion_usage_json(const CompletionHead& head, const Usage& usage) {

@@ -4,9 +4,9 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 #include <vector>
 
+#include "api/ending.h"
 #include "api/logprobs.h"
 #include "api/usage.h"
 #include "base/token.h"
@@ -24,8 +24,7 @@ struct CompletionHead {
 struct CompletionChoice {
     int index = 0;  // prompt * n + sample
     std::string text;
-    std::string finish_reason;                                     // Empty: null.
-    std::variant<std::monostate, std::string, Token> stop_reason;  // The stop string or token.
+    Ending ending;
     // With return_token_ids; of a stream: prompt_token_ids with the first chunk of a choice only.
     std::optional<std::vector<Token>> token_ids, prompt_token_ids;
     // Where asked for: of this text (the prompt's first, with echo), which begins `text_offset`

@@ -15,7 +15,7 @@ const CompletionHead kHead{.id = "cmpl-1", .created = 1760000000, .model = "dsv3
 // The samples are those of the specification that clients were checked against.
 TEST(CompletionResponse, WholeAnswerWritesNulls) {
     EXPECT_EQ(
-        completion_json(kHead, {{.text = " bright", .finish_reason = "length"}},
+        completion_json(kHead, {{.text = " bright", .ending = {.finish_reason = "length"}}},
                         {.prompt_tokens = 5, .completion_tokens = 1}),
         R"({"id":"cmpl-1","object":"text_completion","created":1760000000,"model":"dsv3",)"
         R"("choices":[{"index":0,"text":" bright","logprobs":null,"finish_reason":"length",)"
@@ -26,15 +26,14 @@ TEST(CompletionResponse, WholeAnswerWritesNulls) {
 }
 
 TEST(CompletionResponse, SeveralChoicesWithIdsAndReasons) {
-    const std::string json =
-        completion_json(kHead,
-                        {{.index = 0, .finish_reason = "stop", .stop_reason = std::string("\n\n")},
-                         {.index = 1,
-                          .finish_reason = "stop",
-                          .stop_reason = Token{7},
-                          .token_ids = std::vector<Token>{1, 7},
-                          .prompt_token_ids = std::vector<Token>{}}},
-                        {.prompt_tokens = 2, .completion_tokens = 3, .cached_tokens = 0});
+    const std::string json = completion_json(
+        kHead,
+        {{.index = 0, .ending = {.finish_reason = "stop", .stop_reason = std::string("\n\n")}},
+         {.index = 1,
+          .ending = {.finish_reason = "stop", .stop_reason = Token{7}},
+          .token_ids = std::vector<Token>{1, 7},
+          .prompt_token_ids = std::vector<Token>{}}},
+        {.prompt_tokens = 2, .completion_tokens = 3, .cached_tokens = 0});
     EXPECT_NE(json.find(R"("stop_reason":"\n\n","token_ids":null)"), json.npos) << json;
     EXPECT_NE(json.find(R"(},{"index":1,"text":"","logprobs":null,"finish_reason":"stop",)"
                         R"("stop_reason":7,"token_ids":[1,7],"prompt_logprobs":null,)"

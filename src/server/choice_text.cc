@@ -35,23 +35,23 @@ api::CompletionChoice ChoiceText::take(const TokenEvent& event) {
     if (return_token_ids_) piece.token_ids.emplace();
     if (logprobs_) piece.logprobs.emplace();
     if (prompt_only_) {
-        piece.finish_reason = name_of(event.finish == FinishReason::abort ? FinishReason::abort
-                                                                          : FinishReason::length);
+        piece.ending.finish_reason = name_of(
+            event.finish == FinishReason::abort ? FinishReason::abort : FinishReason::length);
         finished_ = true;
         return piece;
     }
     for (size_t i = 0; i < event.tokens.size() && !stopped_by_text(); ++i)
         take_token(event, i, piece);
     if (stopped_by_text()) {
-        piece.finish_reason = name_of(FinishReason::stop);
-        piece.stop_reason = *stops_.matched();
+        piece.ending.finish_reason = name_of(FinishReason::stop);
+        piece.ending.stop_reason = *stops_.matched();
     } else if (event.finish != FinishReason::none) {
         piece.text += stops_.push(detokenizer_.flush(), tokens_ >= min_tokens_);
         if (!stopped_by_text()) piece.text += stops_.flush();
-        piece.finish_reason = name_of(event.finish);
-        if (event.stop_token) piece.stop_reason = *event.stop_token;
+        piece.ending.finish_reason = name_of(event.finish);
+        if (event.stop_token) piece.ending.stop_reason = *event.stop_token;
     }
-    finished_ = !piece.finish_reason.empty();
+    finished_ = !piece.ending.finish_reason.empty();
     return piece;
 }
 

@@ -44,8 +44,8 @@ TEST_F(ChoiceTextTest, TheTokenThatEndsIsCountedAndNotShown) {
         choice.take({.tokens = {end}, .finish = FinishReason::stop, .stop_token = end});
     EXPECT_EQ(piece.index, 3);
     EXPECT_EQ(piece.text, "");
-    EXPECT_EQ(piece.finish_reason, "stop");
-    EXPECT_EQ(std::get<Token>(piece.stop_reason), end);
+    EXPECT_EQ(piece.ending.finish_reason, "stop");
+    EXPECT_EQ(std::get<Token>(piece.ending.stop_reason), end);
     EXPECT_EQ(choice.tokens(), 2);
     EXPECT_TRUE(choice.finished());
     EXPECT_FALSE(choice.stopped_by_text());
@@ -64,7 +64,7 @@ TEST_F(ChoiceTextTest, SeveralTokensInAStepEndAtTheStopString) {
     for (const char* letter : {"a", "b", "c"}) tokens.push_back(tokenizer.encode(letter)[0]);
     const auto piece = choice.take({.tokens = tokens});
     EXPECT_EQ(piece.text, "a");
-    EXPECT_EQ(std::get<std::string>(piece.stop_reason), "b");
+    EXPECT_EQ(std::get<std::string>(piece.ending.stop_reason), "b");
     EXPECT_EQ(piece.token_ids, (std::vector<Token>{tokens[0], tokens[1]}));
     EXPECT_EQ(choice.tokens(), 2);
     EXPECT_TRUE(choice.stopped_by_text());
@@ -76,14 +76,15 @@ TEST_F(ChoiceTextTest, WhatWasHeldBackComesWithTheEnd) {
         ChoiceText choice(model, request, 0);
         const auto all = pieces(choice, "two dog", finish);
         EXPECT_EQ(joined(all), "two dog");
-        EXPECT_EQ(all.back().finish_reason, finish == FinishReason::abort ? "abort" : "length");
+        EXPECT_EQ(all.back().ending.finish_reason,
+                  finish == FinishReason::abort ? "abort" : "length");
     }
 }
 
 TEST_F(ChoiceTextTest, AnAbortWithoutTokens) {
     ChoiceText choice(model, request, 0);
     const auto piece = choice.take({.tokens = {}, .finish = FinishReason::abort});
-    EXPECT_EQ(piece.finish_reason, "abort");
+    EXPECT_EQ(piece.ending.finish_reason, "abort");
     EXPECT_EQ(piece.text, "");
     EXPECT_EQ(choice.tokens(), 0);
 }

@@ -124,8 +124,7 @@ void CompletionReply::collect(api::CompletionChoice& whole, api::CompletionChoic
     append(whole.prompt_token_ids, std::move(piece.prompt_token_ids));
     append(whole.logprobs, std::move(piece.logprobs));
     append(whole.prompt_logprobs, std::move(piece.prompt_logprobs));
-    whole.finish_reason = piece.finish_reason;
-    whole.stop_reason = piece.stop_reason;
+    whole.ending = std::move(piece.ending);
 }
 
 void CompletionReply::finish(http::Exchange& http) {
