@@ -4,6 +4,7 @@
 
 #include "api/json_text.h"
 #include "base/check.h"
+#include "base/hex.h"
 #include "text/json_value.h"
 
 namespace fathom::api {
@@ -16,7 +17,7 @@ std::string to_json(const ModelList& models) {
         cards += str(R"({"id":)", json_quoted(name), R"(,"object":"model","created":)",
                      models.created, R"(,"owned_by":"fathom","root":)", json_quoted(models.root),
                      R"(,"parent":null,"max_model_len":)", models.max_model_len,
-                     R"(,"permission":[{"id":"modelperm-)", std::hex, tag, std::dec,
+                     R"(,"permission":[{"id":"modelperm-)", hex(tag),
                      R"(","object":"model_permission","created":)", models.created,
                      R"(,"allow_create_engine":false,"allow_sampling":true,"allow_logprobs":true,)"
                      R"("allow_search_indices":false,"allow_view":true,"allow_fine_tuning":false,)"

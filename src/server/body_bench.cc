@@ -9,6 +9,7 @@
 
 #include "api/body_reader.h"
 #include "base/check.h"
+#include "base/hex.h"
 #include "http/request_reader.h"
 
 namespace fathom {
@@ -45,7 +46,7 @@ http::Request read(const std::string& body, bool chunked) {
                       "\r\n\r\n"));
     for (size_t at = 0; at < body.size(); at += kPiece) {
         const std::string_view piece = std::string_view(body).substr(at, kPiece);
-        if (chunked) reader.append(str(std::hex, piece.size(), "\r\n"));
+        if (chunked) reader.append(str(hex(piece.size()), "\r\n"));
         reader.append(piece);
         if (chunked) reader.append("\r\n");
         CHECK(reader.parse() != http::RequestReader::State::refused, reader.message());

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <span>
 
+#include "base/hex.h"
 #include "text/unicode_ranges.h"
 #include "text/utf8.h"
 
@@ -45,7 +46,7 @@ std::string patched(std::string_view pattern) {
         if (rest.starts_with("\\p{")) {
             std::string members(rest.substr(0, 5));
             for (const CodeRange& range : extra_ranges(rest[3]))
-                members += str("\\x{", std::hex, range.first * 1u, "}-\\x{", range.last * 1u, "}");
+                members += str("\\x{", hex(range.first), "}-\\x{", hex(range.last), "}");
             out += in_class ? members : str("[", members, "]");
             i += 4;
         } else if (rest.starts_with("\\s") || rest.starts_with("\\S")) {

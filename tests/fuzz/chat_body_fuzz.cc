@@ -31,7 +31,7 @@ void check_request(const api::ChatRequest& r) {
     using Kind = api::ToolChoice::Kind;
     const bool chooses = r.tool_choice.kind == Kind::required || r.tool_choice.kind == Kind::named;
     CHECK(!chooses || !conversation.tools.empty(), "a choice among nothing");
-    const Result<ChatPrompt> prompt = ChatFormat().render(conversation);
+    Result<ChatPrompt> prompt = ChatFormat().render(conversation);
     if (prompt.ok()) CHECK(to_valid_utf8(prompt.value().text) == prompt.value().text, "no UTF-8");
 }
 

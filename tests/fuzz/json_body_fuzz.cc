@@ -1,5 +1,6 @@
 // Bodies of POST /v1/completions: whatever the bytes, a request that keeps the promises of its
 // header, or an error that a client can read.
+#include <algorithm>
 #include <cstdint>
 #include <string_view>
 #include <variant>
@@ -19,8 +20,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         return 0;
     }
     const auto& r = std::get<api::CompletionRequest>(parsed);
-    CHECK(!r.prompts.empty() && r.n >= 1 && r.n <= r.kChoicesMax, r.n);
-    CHECK(r.max_tokens >= 1 && r.min_tokens >= 0 && r.min_tokens <= r.max_tokens, r.max_tokens);
+    CHECK(!r.prompts.empty() && r.n >= 1 && r.n <= api::RequestRules().choices_max, r.n);
+    const int64_t least = r.echo ? 0 : 1;
+    CHECK(r.max_tokens >= least && r.min_tokens >= 0, r.max_tokens);
+    CHECK(r.min_tokens <= std::max<int64_t>(r.max_tokens, 1), r.min_tokens);
     CHECK(r.temperature == 0 || r.temperature >= 0.01, r.temperature);
     CHECK(r.top_p > 0 && r.top_p <= 1 && r.top_k >= 0 && r.min_p >= 0 && r.min_p <= 1, r.top_p);
     CHECK(r.repetition_penalty > 0, r.repetition_penalty);
