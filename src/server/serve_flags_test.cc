@@ -139,8 +139,8 @@ TEST(ServeFlags, OfTheApi) {
                 "--override-generation-config.temperature", "0.5", "--accept-any-model"})
             .api;
     EXPECT_EQ(f.max_logprobs, -1);
-    EXPECT_EQ(f.tools_prompt, ApiFlags::ToolsPrompt::vllm);
-    EXPECT_EQ(f.developer_role, ApiFlags::DeveloperRole::system);
+    EXPECT_EQ(f.chat.tools_prompt, ChatFormatOptions::ToolsPrompt::vllm);
+    EXPECT_EQ(f.chat.developer_role, ChatFormatOptions::DeveloperRole::system);
     EXPECT_EQ(f.add_bos, ApiFlags::AddBos::never);
     EXPECT_TRUE(f.priority_scheduling);
     EXPECT_EQ(f.override_generation_config, R"({"temperature":0.5})");

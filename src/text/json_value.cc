@@ -168,6 +168,8 @@ JsonValue& JsonValue::operator=(JsonValue&&) noexcept = default;
 JsonValue::~JsonValue() = default;
 
 Result<JsonValue> JsonValue::parse(std::string_view text, int depth_max) {
+    if (text.starts_with("\xef\xbb\xbf"))  // The parser would skip it; RFC 8259 has none.
+        return Error{Code::invalid_argument, "JSON decode error at byte 1: a byte order mark"};
     JsonTreeBuilder builder(depth_max);
     if (!nlohmann::json::sax_parse(text, &builder)) {
         CHECK(!builder.problem().empty(), "the parser gave up and did not say why");

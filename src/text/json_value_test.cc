@@ -41,7 +41,7 @@ TEST(JsonValue, EscapesOnlyWhatMustBe) {
 
 TEST(JsonValue, WhatIsNoJsonIsRefusedWithItsPlace) {
     for (const char* text : {"", "{", "[1,]", "nul", "\"\\ud800\"", "\"\xff\"", "[NaN]", "{} {}",
-                             "[Infinity]", "\xef\xbb\xbf{", "'a'", "{a:1}", "01"})
+                             "[Infinity]", "\xef\xbb\xbf{}", "'a'", "{a:1}", "01"})
         EXPECT_TRUE(dumped(text).starts_with("JSON decode error")) << text << dumped(text);
     EXPECT_EQ(dumped("[1e400]"), "JSON decode error: a number is too large");
     EXPECT_EQ(dumped("[1, x"), "JSON decode error at byte 5");
