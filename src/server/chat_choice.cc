@@ -1,8 +1,10 @@
 #include "server/chat_choice.h"
 
 #include <algorithm>
+#include <span>
 
 #include "server/reply.h"
+#include "text/utf8.h"
 
 namespace fathom {
 namespace {
@@ -58,6 +60,7 @@ ChatStep ChatChoice::take(const TokenEvent& event) {
     for (size_t i = 0; i < event.tokens.size() && !parser_.stopped(); ++i)
         take_token(event, i, step);
     if (event.finish != FinishReason::none || parser_.stopped()) {
+        step.call_cut = parser_.call_open();
         parser_.finish(step.pieces);
         step.ending = ending(event);
     }
@@ -96,10 +99,24 @@ void ChatCollector::add(ChatStep step) {
     std::ranges::move(step.logprobs, std::back_inserter(logprobs_));
     std::ranges::move(step.token_ids, std::back_inserter(token_ids_));
     ending_ = std::move(step.ending);
+    call_cut_ = step.call_cut;
+}
+
+void ChatCollector::drop_cut_call(const Tokenizer& tokenizer) {
+    if (!call_cut_ || calls_.empty()) return;
+    calls_.pop_back();
+    if (!calls_.empty()) return;
+    const std::optional<Token> think_end = tokenizer.added_token("</think>");
+    auto begin = token_ids_.begin();
+    if (think_end)
+        if (const auto at = std::ranges::find(token_ids_, *think_end); at != token_ids_.end())
+            begin = at + 1;
+    content_ = to_valid_utf8(tokenizer.decode(std::span(begin, token_ids_.end())));
 }
 
 api::ChatMessageOut ChatCollector::message(int index, const api::ChatRequest& request,
-                                           bool thinking) && {
+                                           bool thinking, const Tokenizer& tokenizer) && {
+    drop_cut_call(tokenizer);
     api::ChatMessageOut message{.index = index};
     const bool named = request.tool_choice.kind == api::ToolChoice::Kind::named;
     if (!content_.empty() || named || (!thinking && calls_.empty()))

@@ -19,6 +19,7 @@ struct ChatStep {
     std::vector<api::ShownLogprobs> logprobs;
     std::vector<Token> token_ids;
     api::Ending ending;
+    bool call_cut = false;  // It ended inside of a call.
 };
 
 // One choice of a chat as it grows, whichever API it is told through: tokens become thought, text
@@ -59,15 +60,20 @@ private:
 class ChatCollector {
 public:
     void add(ChatStep step);
-    // thinking: an answer without text is null then, as it is beside calls; else "".
-    api::ChatMessageOut message(int index, const api::ChatRequest& request, bool thinking) &&;
+    // thinking: an answer without text is null then, as it is beside calls; else "". A call that
+    // was cut is none; if it is the only one, the raw answer is the text.
+    api::ChatMessageOut message(int index, const api::ChatRequest& request, bool thinking,
+                                const Tokenizer& tokenizer) &&;
 
 private:
+    void drop_cut_call(const Tokenizer& tokenizer);
+
     std::string content_, reasoning_;
     std::vector<ToolCall> calls_;
     std::vector<api::ShownLogprobs> logprobs_;
     std::vector<Token> token_ids_;
     api::Ending ending_;
+    bool call_cut_ = false;
 };
 
 // "call_" and 24 hex digits.

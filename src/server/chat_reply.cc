@@ -115,8 +115,8 @@ void ChatReply::finish(http::Exchange& http) {
     if (!request_.stream) {
         std::vector<api::ChatMessageOut> whole;
         for (int i = 0; i < request_.n; ++i)
-            whole.push_back(
-                std::move(choices_[i].collected).message(i, request_, chat_.in_reasoning));
+            whole.push_back(std::move(choices_[i].collected)
+                                .message(i, request_, chat_.in_reasoning, *model_.tokenizer));
         return http.reply(200, "application/json", api::chat_json(head_, whole, prompt_, usage()));
     }
     if (request_.include_usage) http.send_event(api::chat_usage_json(head_, usage()));

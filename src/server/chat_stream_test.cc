@@ -173,6 +173,33 @@ TEST(ChatStream, CallsWholeAndStreamed) {
     for (int i = 0; i < 2; ++i) EXPECT_EQ(streamed.calls[i]["function"], calls[i]["function"]) << i;
 }
 
+TEST(ChatStream, ACallThatIsCutIsTextWholeAndClosedJsonStreamed) {
+    Talker talker(kCalls);
+    const int64_t all = talker.post({{"tools", tools()}})["usage"]["completion_tokens"];
+    int cut = 0, kept = 0;
+    for (int64_t tokens = all / 3; tokens + 1 < all; tokens += 5) {
+        const Json body = {{"tools", tools()}, {"max_tokens", tokens}};
+        const Json choice = talker.choice(body);
+        EXPECT_EQ(choice["finish_reason"], "length");
+        const Json calls = choice["message"].value("tool_calls", Json::array());
+        for (const Json& call : calls)
+            EXPECT_EQ(call["function"]["arguments"],
+                      call["function"]["name"] == "now" ? "{}" : R"({"city": "Oslo", "days": 2})");
+        for (const Json& call : Assembled(talker.chunks(body)).calls)
+            EXPECT_TRUE(Json::accept(call["function"]["arguments"].get<std::string>())) << call;
+        if (!calls.empty()) {
+            ++kept;
+            EXPECT_EQ(choice["message"]["content"], "Let me look.");
+        } else if (choice["message"]["content"] != "Let me look.") {
+            ++cut;
+            EXPECT_TRUE(std::string_view(kCalls).starts_with(
+                choice["message"]["content"].get<std::string>()));
+        }
+    }
+    EXPECT_GT(cut, 2);
+    EXPECT_GT(kept, 2);
+}
+
 TEST(ChatStream, OneCallWhereParallelOnesAreNotWanted) {
     Talker talker(kCalls);
     const Json body = {{"tools", tools()}, {"parallel_tool_calls", false}};

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "server/known_reply.h"
 #include "server/prepared_chat.h"
+#include "text/byte_level.h"
 #include "text/json_value.h"
 #include "text/utf8.h"
 
@@ -11,6 +12,16 @@ namespace fathom {
 namespace {
 
 constexpr int64_t kConfigBytesMax = 4 << 20;
+
+// A token as tokenizer.json writes it: bytes in the alphabet of byte-level BPE, an added token as
+// it is. What vLLM's convert_ids_to_tokens gives.
+std::string vocabulary_text(const Tokenizer& tokenizer, Token token) {
+    const std::string_view bytes = tokenizer.token_bytes(token);
+    if (tokenizer.added_token(bytes) == token) return std::string(bytes);
+    std::string text;
+    for (const char byte : bytes) text += byte_level_char(static_cast<uint8_t>(byte));
+    return text;
+}
 
 // An AddedToken object is its content; everything else stays.
 std::string plain_value(const JsonValue& value) {
@@ -42,7 +53,7 @@ ReplyOrError prepare_tokenize(const ServedModel& model, const std::string& body,
     if (request.return_token_strs) {
         strings.emplace();
         for (const Token token : tokens)
-            strings->push_back(to_valid_utf8(model.tokenizer->token_bytes(token)));
+            strings->push_back(vocabulary_text(*model.tokenizer, token));
     }
     return std::make_unique<KnownReply>(api::tokenize_json(tokens, model.max_model_len, strings));
 }

@@ -76,7 +76,9 @@ void DsmlParser::finish(std::vector<ReplyPiece>& pieces) {
     switch (state_) {
         case State::plain:
         case State::block:
-        case State::invoke: flush_plain(); break;
+        case State::invoke:
+            if (!cut_markup()) flush_plain();
+            break;
         case State::value:
             // More of it was on its way to the closing tag, and is no part of the value.
             if (held_ == "<" || held_ == "</") write_value(held_);
@@ -87,8 +89,15 @@ void DsmlParser::finish(std::vector<ReplyPiece>& pieces) {
         case State::parameter: end_call(); break;
     }
     held_.clear();
+    block_.clear();
     state_ = State::plain;
     emit(plain_, std::exchange(blanks_, {}));
+}
+
+// Behind a call, what begins the next one or ends the block is no text when the reply is cut there.
+bool DsmlParser::cut_markup() const {
+    if (!open_block_) return false;
+    return state_ == State::invoke || begins(held_, kInvoke) || begins(held_, kBlockEnd);
 }
 
 void DsmlParser::begin_content(std::vector<ReplyPiece>& pieces) {

@@ -38,6 +38,8 @@ public:
     ReplyPiece::Kind plain() const { return plain_; }
     bool in_value() const { return state_ == State::value; }
     int calls() const { return calls_; }
+    // A call has begun, and its end has not come.
+    bool call_open() const { return state_ >= State::arguments; }
 
 private:
     enum class State { plain, block, invoke, arguments, parameter, value };
@@ -58,6 +60,7 @@ private:
     void take_value();
 
     void begin_tag(State state);
+    bool cut_markup() const;
     void no_block();
     void flush_plain();
     void begin_call(const std::string& name);

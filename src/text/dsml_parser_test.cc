@@ -151,7 +151,7 @@ const Case kMalformed[] = {
      {"", "", {{"f", R"({"x": "a"})"}}}},
     {"{{B}}\n{{I f}}", {"", "", {{"f", "{}"}}}},
     {"{{B}}\n{{I f}}{{/I}}\n<｜DSML｜invoke name=\"g",
-     {"", "<｜DSML｜invoke name=\"g", {{"f", "{}"}}}},
+     {"", "", {{"f", "{}"}}}},  // Markup that was cut is no text.
     {"{{B}}\n{{I f}}{{/I}}\n{{I g}}\n", {"", "", {{"f", "{}"}, {"g", "{}"}}}},
 };
 

@@ -78,4 +78,6 @@ const std::optional<std::string>& ReplyParser::stopped() const { return impl_->r
 
 int ReplyParser::calls() const { return impl_->dsml.calls(); }
 
+bool ReplyParser::call_open() const { return impl_->parse_calls && impl_->dsml.call_open(); }
+
 }  // namespace fathom

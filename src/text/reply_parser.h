@@ -54,6 +54,8 @@ public:
 
     const std::optional<std::string>& stopped() const;  // The stop string that ended the reply.
     int calls() const;                                  // Begun so far.
+    // Before finish(), which closes it: the last call has begun, and its end has not come.
+    bool call_open() const;
 
 private:
     struct Impl;

@@ -89,22 +89,29 @@ def idle(request):
         yield connection, time.monotonic()
 
 
+# Half a check is done; the argument of the mark says what the other half asks.
+HALVES = {"needs_trained_model": "left to a trained or full-size model",
+          "needs_speculation": "left to the time when drafts are built"}
+
+
 def pytest_configure(config):
-    config.addinivalue_line("markers", "needs_trained_model(what): the other half of the check, "
-                            "which asks what only a trained or full-size model can answer")
+    for mark, why in HALVES.items():
+        config.addinivalue_line("markers", f"{mark}(what): the other half of the check is {why}")
 
 
 def pytest_terminal_summary(terminalreporter):
     reports = [report for kind in ("passed", "failed") for report in
                terminalreporter.stats.get(kind, ()) if report.when == "call"]
-    halves = [(report.nodeid.split("::")[-1], what) for report in reports
-              for name, what in report.user_properties if name == "needs_trained_model"]
-    if halves:
-        terminalreporter.section("passed or failed mechanically; left to a trained model")
-    for name, what in halves:
-        terminalreporter.line(f"{name}: {what}")
+    for mark, why in HALVES.items():
+        halves = [(report.nodeid.split("::")[-1], what) for report in reports
+                  for name, what in report.user_properties if name == mark]
+        if halves:
+            terminalreporter.section(f"passed or failed mechanically; {why}")
+        for name, what in halves:
+            terminalreporter.line(f"{name}: {what}")
 
 
 def pytest_runtest_setup(item):
-    for mark in item.iter_markers("needs_trained_model"):
-        item.user_properties.append(("needs_trained_model", mark.args[0]))
+    for mark in item.iter_markers():
+        if mark.name in HALVES:
+            item.user_properties.append((mark.name, mark.args[0]))

@@ -8,6 +8,7 @@ import pydantic
 import pytest
 
 from server import NAMES
+from wire import token
 
 agents.set_tracing_disabled(True)
 asked = []
@@ -34,12 +35,14 @@ MODELS = {"chat": agents.OpenAIChatCompletionsModel, "responses": agents.OpenAIR
 def test_an_agent_calls_a_tool_and_reports(server, kind, streaming):
     async def run():
         client = openai.AsyncOpenAI(base_url=server.v1, api_key="none", max_retries=0)
-        # After the first call the SDK leaves the model free again; the type of the output binds it.
+        # After the first call the SDK leaves the model free again, to call or to report; a bias
+        # makes it report.
         agent = agents.Agent(
             name="Weather", instructions="Look up the weather, then report.", tools=[get_weather],
             output_type=Report, model=MODELS[kind](model=NAMES[0], openai_client=client),
-            model_settings=agents.ModelSettings(tool_choice="required", max_tokens=800,
-                                                parallel_tool_calls=False))
+            model_settings=agents.ModelSettings(
+                tool_choice="required", max_tokens=800, parallel_tool_calls=False,
+                extra_body={"logit_bias": {str(token("{")): 100}}))
         if not streaming:
             return (await agents.Runner.run(agent, "How is it in Oslo?", max_turns=3)).final_output
         result = agents.Runner.run_streamed(agent, "How is it in Oslo?", max_turns=3)

@@ -233,16 +233,19 @@ def test_responses(client):
 
 
 def test_responses_streamed(client):
-    with client.responses.stream(model=MODEL, input="Hi", max_output_tokens=12) as events:
+    schema = {"type": "object", "properties": {"sure": {"type": "boolean"}}, "required": ["sure"],
+              "additionalProperties": False}
+    form = {"type": "json_schema", "name": "answer", "schema": schema, "strict": True}
+    with client.responses.stream(model=MODEL, input="Hi", max_output_tokens=200,
+                                 text={"format": form}) as events:  # It ends by itself.
         kinds, deltas = [], []
         for event in events:
             kinds.append(event.type)
             if event.type == "response.output_text.delta":
                 deltas.append(event.delta)
         final = events.get_final_response()
-    assert kinds[0] == "response.created" and kinds[-1] in ("response.completed",
-                                                            "response.incomplete")
-    assert "".join(deltas) == final.output_text
+    assert kinds[0] == "response.created" and kinds[-1] == "response.completed"
+    assert "".join(deltas) == final.output_text and "sure" in json.loads(final.output_text)
 
 
 def test_responses_parse(client):
