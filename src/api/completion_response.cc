@@ -18,16 +18,16 @@ std::string choice_begin(const CompletionChoice& choice) {
                R"(,"logprobs":)", logprobs_json(choice), ",", ending_json(choice.ending));
 }
 
-std::string head_json(const CompletionHead& head) {
-    return str(R"({"id":)", json_quoted(head.id), R"(,"object":"text_completion","created":)",
-               head.created, R"(,"model":)", json_quoted(head.model), R"(,"choices":[)");
-}
-
 }  // namespace
 
-std::string completion_json(const CompletionHead& head,
-                            const std::vector<CompletionChoice>& choices, const Usage& usage) {
-    std::string out = head_json(head);
+std::string CompletionHead::json() const {
+    return str(R"({"id":)", json_quoted(id), R"(,"object":"text_completion","created":)", created,
+               R"(,"model":)", json_quoted(model), R"(,"choices":[)");
+}
+
+std::string completion_json(const std::string& head, const std::vector<CompletionChoice>& choices,
+                            const Usage& usage) {
+    std::string out = head;
     for (const CompletionChoice& choice : choices) {
         if (&choice != &choices.front()) out += ',';
         out += choice_begin(choice);
@@ -39,16 +39,16 @@ std::string completion_json(const CompletionHead& head,
                       usage_json(usage, true), R"(,"kv_transfer_params":null})");
 }
 
-std::string completion_chunk_json(const CompletionHead& head, const CompletionChoice& choice,
+std::string completion_chunk_json(const std::string& head, const CompletionChoice& choice,
                                   const std::optional<Usage>& usage) {
-    return str(head_json(head), choice_begin(choice), R"(,"prompt_token_ids":)",
+    return str(head, choice_begin(choice), R"(,"prompt_token_ids":)",
                token_ids_json(choice.prompt_token_ids), R"(,"token_ids":)",
                token_ids_json(choice.token_ids), R"(}],"usage":)",
                usage ? usage_json(*usage, false) : "null", "}");
 }
 
-std::string completion_usage_json(const CompletionHead& head, const Usage& usage) {
-    return str(head_json(head), R"(],"usage":)", usage_json(usage, false), "}");
+std::string completion_usage_json(const std::string& head, const Usage& usage) {
+    return str(head, R"(],"usage":)", usage_json(usage, false), "}");
 }
 
 }  // namespace fathom::api

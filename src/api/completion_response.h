@@ -18,6 +18,9 @@ struct CompletionHead {
     std::string id;       // "cmpl-..."
     int64_t created = 0;  // Unix time, s.
     std::string model;    // The first served name.
+
+    // The beginning of each piece, to its choices: written once, sent with every token.
+    std::string json() const;
 };
 
 // One choice of a whole answer, or what one step added to it.
@@ -33,14 +36,15 @@ struct CompletionChoice {
     int64_t text_offset = 0;
 };
 
-// The whole answer, null fields written. Source: vLLM's CompletionResponse (0.13).
-std::string completion_json(const CompletionHead& head,
-                            const std::vector<CompletionChoice>& choices, const Usage& usage);
+// `head` is CompletionHead::json(). The whole answer, null fields written. Source: vLLM's
+// CompletionResponse (0.13).
+std::string completion_json(const std::string& head, const std::vector<CompletionChoice>& choices,
+                            const Usage& usage);
 
 // One event of a stream; `usage` with continuous_usage_stats only.
-std::string completion_chunk_json(const CompletionHead& head, const CompletionChoice& choice,
+std::string completion_chunk_json(const std::string& head, const CompletionChoice& choice,
                                   const std::optional<Usage>& usage);
 // The last event before "[DONE]" with include_usage: no choices.
-std::string completion_usage_json(const CompletionHead& head, const Usage& usage);
+std::string completion_usage_json(const std::string& head, const Usage& usage);
 
 }  // namespace fathom::api

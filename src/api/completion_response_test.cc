@@ -15,7 +15,7 @@ const CompletionHead kHead{.id = "cmpl-1", .created = 1760000000, .model = "dsv3
 // The samples are those of the specification that clients were checked against.
 TEST(CompletionResponse, WholeAnswerWritesNulls) {
     EXPECT_EQ(
-        completion_json(kHead, {{.text = " bright", .ending = {.finish_reason = "length"}}},
+        completion_json(kHead.json(), {{.text = " bright", .ending = {.finish_reason = "length"}}},
                         {.prompt_tokens = 5, .completion_tokens = 1}),
         R"({"id":"cmpl-1","object":"text_completion","created":1760000000,"model":"dsv3",)"
         R"("choices":[{"index":0,"text":" bright","logprobs":null,"finish_reason":"length",)"
@@ -27,7 +27,7 @@ TEST(CompletionResponse, WholeAnswerWritesNulls) {
 
 TEST(CompletionResponse, SeveralChoicesWithIdsAndReasons) {
     const std::string json = completion_json(
-        kHead,
+        kHead.json(),
         {{.index = 0, .ending = {.finish_reason = "stop", .stop_reason = std::string("\n\n")}},
          {.index = 1,
           .ending = {.finish_reason = "stop", .stop_reason = Token{7}},
@@ -44,15 +44,15 @@ TEST(CompletionResponse, SeveralChoicesWithIdsAndReasons) {
 }
 
 TEST(CompletionResponse, Chunks) {
-    EXPECT_EQ(completion_chunk_json(kHead, {.text = " bright"}, {}),
+    EXPECT_EQ(completion_chunk_json(kHead.json(), {.text = " bright"}, {}),
               R"({"id":"cmpl-1","object":"text_completion","created":1760000000,"model":"dsv3",)"
               R"("choices":[{"index":0,"text":" bright","logprobs":null,"finish_reason":null,)"
               R"("stop_reason":null,"prompt_token_ids":null,"token_ids":null}],"usage":null})");
     const Usage usage{.prompt_tokens = 5, .completion_tokens = 2};
-    EXPECT_TRUE(completion_chunk_json(kHead, {}, usage)
+    EXPECT_TRUE(completion_chunk_json(kHead.json(), {}, usage)
                     .ends_with(R"("usage":{"prompt_tokens":5,"total_tokens":7,)"
                                R"("completion_tokens":2}})"));
-    EXPECT_EQ(completion_usage_json(kHead, usage),
+    EXPECT_EQ(completion_usage_json(kHead.json(), usage),
               R"({"id":"cmpl-1","object":"text_completion","created":1760000000,"model":"dsv3",)"
               R"("choices":[],"usage":{"prompt_tokens":5,"total_tokens":7,)"
               R"("completion_tokens":2}})");

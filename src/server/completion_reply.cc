@@ -62,7 +62,9 @@ CompletionReply::CompletionReply(const ServedModel& model, api::CompletionReques
       request_(std::move(request)),
       prompts_(std::move(prompts)),
       echoes_(std::move(echoes)),
-      head_{.id = std::move(id), .created = std::time(nullptr), .model = model.names[0]} {
+      head_(api::CompletionHead{
+          .id = std::move(id), .created = std::time(nullptr), .model = model.names[0]}
+                .json()) {
     const auto choices = static_cast<int>(std::ssize(prompts_) * n());
     choices_.reserve(choices);
     for (int i = 0; i < choices; ++i) choices_.emplace_back(model, request_, i);

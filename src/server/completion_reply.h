@@ -55,7 +55,7 @@ private:
     const api::CompletionRequest request_;
     const std::vector<std::vector<Token>> prompts_;
     const std::vector<std::string> echoes_;  // By prompt; empty without echo.
-    const api::CompletionHead head_;
+    const std::string head_;                 // CompletionHead::json()
     std::vector<Request> requests_;
     std::vector<Choice> choices_;
 };

@@ -1,5 +1,6 @@
 #include "text/json_value.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -224,6 +225,8 @@ void append_json_escaped(std::string& out, std::string_view text) {
 std::string json_quoted(std::string_view text) {
     std::string out;
     out.reserve(text.size() + 8);
+    const auto stays = [](char c) { return c >= ' ' && c <= '~' && c != '"' && c != '\\'; };
+    if (std::ranges::all_of(text, stays)) return out.append("\"").append(text).append("\"");
     append_quoted(out, to_valid_utf8(text));
     return out;
 }

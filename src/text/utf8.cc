@@ -49,6 +49,10 @@ std::string to_valid_utf8(std::string_view bytes) {
     std::string text;
     text.reserve(bytes.size());
     while (!bytes.empty()) {
+        const auto ascii = std::ranges::find_if(bytes, [](char c) { return (c & 0x80) != 0; });
+        text.append(bytes.begin(), ascii);  // Most text is nothing else.
+        bytes.remove_prefix(ascii - bytes.begin());
+        if (bytes.empty()) break;
         const Utf8Char c = first_char(bytes);
         if (c.kind == Utf8Char::Kind::complete)
             text.append(bytes.substr(0, c.bytes));
