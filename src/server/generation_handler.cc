@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/log.h"
+
 namespace fathom {
 
 GenerationHandler::GenerationHandler(const ServedModel& model, http::Server& server,
@@ -61,6 +63,10 @@ Status GenerationHandler::submit(Open& open, uint64_t exchange, Clock::time_poin
         if (Status status = engine_.submit(std::move(request)); !status.ok()) return status;
     }
     metrics_.on_request(open.unfinished, max_tokens, timeline);
+    if (model_.log_requests)
+        log::info("request ", open.engine_ids.front(), ": ", open.unfinished, " choices of ",
+                  choices_.at(open.engine_ids.front()).counts.prompt_tokens,
+                  " prompt tokens, each at most ", max_tokens, " more");
     return Unit{};
 }
 

@@ -108,6 +108,7 @@ Result<Loaded> open_model(const ServeFlags& flags, const Console& console) {
                        .response_role = flags.api.response_role,
                        .exclude_tools_when_none = flags.api.exclude_tools_when_tool_choice_none,
                        .prompt_tokens_details = flags.api.enable_prompt_tokens_details,
+                       .log_requests = flags.api.enable_log_requests,
                        .accept_any = flags.api.accept_any_model,
                        .add_bos = begins_with_bos(flags.api.add_bos, tokenizer.value())};
     return Loaded{args.value(), std::move(checkpoint).value(), std::move(tokenizer).value(),

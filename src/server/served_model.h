@@ -26,6 +26,7 @@ struct ServedModel {
     std::string response_role = "assistant";  // --response-role
     bool exclude_tools_when_none = false;     // --exclude-tools-when-tool-choice-none
     bool prompt_tokens_details = false;       // --enable-prompt-tokens-details
+    bool log_requests = false;                // --enable-log-requests
     bool accept_any = false;                  // --accept-any-model
     bool add_bos = false;  // Whether a text prompt begins with the begin token: --add-bos.
 

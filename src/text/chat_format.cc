@@ -271,7 +271,6 @@ Result<ChatPrompt> ChatFormat::render(const Conversation& conversation) const {
 }
 
 std::vector<Token> ChatFormat::encode(const Tokenizer& tokenizer, const ChatPrompt& prompt) const {
-    if (options_.added_tokens_in_content) return tokenizer.encode(prompt.text);
     return tokenizer.encode(prompt.text, {.plain = prompt.foreign});
 }
 

@@ -19,9 +19,6 @@ struct ChatFormatOptions {
         official,
         system
     } developer_role = DeveloperRole::automatic;
-    // Whether text in messages that reads like an added token becomes that token. Off: a stranger's
-    // text never becomes a special token.
-    bool added_tokens_in_content = false;
 };
 
 // A prompt as text, and what of it was written by strangers.

@@ -51,7 +51,7 @@ void read_line(std::string_view line, Conversation& chat) {
     }
 }
 
-void check_prompt(const ChatFormat& format, const ChatPrompt& prompt, bool added) {
+void check_prompt(const ChatFormat& format, const ChatPrompt& prompt) {
     size_t done = 0;
     for (const TextSpan& span : prompt.foreign) {
         CHECK(done <= span.begin && span.begin < span.end && span.end <= prompt.text.size(),
@@ -63,7 +63,6 @@ void check_prompt(const ChatFormat& format, const ChatPrompt& prompt, bool added
     const std::vector<Token> tokens = format.encode(tokenizer, prompt);
     CHECK(tokenizer.decode(tokens) == prompt.text, prompt.text);
     CHECK(tokens[0] == tokenizer.bos(), tokens[0]);
-    if (added) return;
     size_t at = 0, span = 0;
     for (const Token token : tokens) {
         const std::string_view bytes = tokenizer.token_bytes(token);
@@ -95,16 +94,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
         read_line(line, chat);
         data.remove_prefix(std::min(line.size() + 1, data.size()));
     }
-    const bool added = (flags & 4) != 0;
     using Options = ChatFormatOptions;
     const ChatFormat format(
         {.tools_prompt =
              (flags & 8) != 0 ? Options::ToolsPrompt::vllm : Options::ToolsPrompt::official,
-         .developer_role = static_cast<Options::DeveloperRole>((flags >> 4) % 3),
-         .added_tokens_in_content = added});
+         .developer_role = static_cast<Options::DeveloperRole>((flags >> 4) % 3)});
     Result<ChatPrompt> prompt = format.render(chat);
     if (prompt.ok()) {
-        check_prompt(format, prompt.value(), added);
+        check_prompt(format, prompt.value());
     } else {
         CHECK(prompt.error().code == Code::invalid_argument, prompt.error().message);
         CHECK(prompt.error().message.find("messages") == 0, prompt.error().message);
