@@ -50,7 +50,7 @@ double peer_rate(PeerType type, int64_t M, int64_t N, int64_t K) {
 }
 
 Roofs measure_roofs(CpuStream& s) {
-    constexpr int64_t M = 512, N = 2048, K = 2048;
+    const int64_t M = 512, N = 2048, K = 2048;
     Roofs roofs{};
     roofs.read = read_bandwidth(s.workers);
     roofs.bf16 =

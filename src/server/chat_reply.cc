@@ -114,6 +114,7 @@ void ChatReply::send_delta(api::ChatDelta delta, http::Exchange& http) {
 void ChatReply::finish(http::Exchange& http) {
     if (!request_.stream) {
         std::vector<api::ChatMessageOut> whole;
+        whole.reserve(request_.n);
         for (int i = 0; i < request_.n; ++i)
             whole.push_back(std::move(choices_[i].collected)
                                 .message(i, request_, chat_.in_reasoning, *model_.tokenizer));

@@ -20,7 +20,7 @@ public:
     std::vector<Request> take_requests() override { return std::move(chat_.requests); }
     std::optional<uint64_t> seed() const override;
     void begin(http::Exchange& http) override;
-    bool take(int64_t choice, TokenEvent event, http::Exchange& http) override;
+    bool take(int64_t index, TokenEvent event, http::Exchange& http) override;
     void finish(http::Exchange& http) override;
     void fail(http::Exchange& http, const api::RequestError& error) override;
 

@@ -27,7 +27,7 @@ public:
     GenerationHandler(const ServedModel& model, http::Server& server, http::WorkerPool& workers,
                       Engine& engine, Metrics& metrics);
 
-    void on_request(http::Exchange& exchange, Prepare prepare);
+    void on_request(http::Exchange& http, Prepare prepare);
     // What the engine's sink was given, posted to the I/O thread.
     void on_events(std::vector<TokenEvent> events);
     void on_disconnect(uint64_t exchange);

@@ -42,7 +42,7 @@ public:
     // Requests to the model's routes that are under way.
     int64_t load() const { return std::ssize(under_way_); }
 
-    void on_request(http::Exchange& exchange) override;
+    void on_request(http::Exchange& http) override;
     void on_disconnect(uint64_t id) override;
     void on_answered(const http::Answered& answered) override;
 

@@ -107,7 +107,7 @@ TEST(ServeFlags, RefusalsAreOneSentence) {
                   .find("--max-num-batched-tokens 4 is less than --max-num-seqs 8"),
               std::string::npos);
     EXPECT_NE(refused({"m", "--quantization", "awq"}).find("awq"), std::string::npos);
-    EXPECT_NE(refused({"m", "n"}).find("n"), std::string::npos);
+    EXPECT_NE(refused({"m", "n"}).find('n'), std::string::npos);
 }
 
 // The recipe's line for tools and thinking.

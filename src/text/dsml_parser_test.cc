@@ -57,7 +57,7 @@ WholeReply parsed(const std::string& text, const std::vector<size_t>& cuts, Kind
     }
     parser.push(std::string_view(text).substr(done), pieces);
     parser.finish(pieces);
-    const WholeReply reply = whole(pieces);
+    WholeReply reply = whole(pieces);
     EXPECT_EQ(parser.calls(), static_cast<int>(reply.calls.size()));
     for (const auto& [name, arguments] : reply.calls) {
         const Result<PythonValue> value = python_loads(arguments);
