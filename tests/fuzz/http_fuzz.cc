@@ -109,7 +109,7 @@ private:
         jobs_.push_back([this, stream, id = last_id_] {
             if (open_ == 0 || id != last_id_) return;
             if (!stream) return connection_->reply(200, "a", "b", {});
-            connection_->send_event("c");
+            connection_->send_event("c", "n");
             connection_->end_events();
         });
     }
