@@ -126,10 +126,7 @@ void ChatReply::finish(http::Exchange& http) {
 }
 
 void ChatReply::fail(http::Exchange& http, const api::RequestError& error) {
-    if (!request_.stream) return refuse(http, error);
-    http.send_event(api::to_json(error));
-    http.send_event("[DONE]");
-    http.end_events();
+    fail_answer(http, error, request_.stream);
 }
 
 api::Usage ChatReply::usage() const {

@@ -141,10 +141,7 @@ void CompletionReply::finish(http::Exchange& http) {
 }
 
 void CompletionReply::fail(http::Exchange& http, const api::RequestError& error) {
-    if (!request_.stream) return refuse(http, error);
-    http.send_event(api::to_json(error));
-    http.send_event("[DONE]");
-    http.end_events();
+    fail_answer(http, error, request_.stream);
 }
 
 api::Usage CompletionReply::usage() const {

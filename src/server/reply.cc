@@ -14,6 +14,13 @@ void refuse(http::Exchange& http, const api::RequestError& error) {
                of_messages ? api::message_error_json(error) : api::to_json(error));
 }
 
+void fail_answer(http::Exchange& http, const api::RequestError& error, bool stream) {
+    if (!stream) return refuse(http, error);
+    http.send_event(api::to_json(error));
+    http.send_event("[DONE]");
+    http.end_events();
+}
+
 std::string random_hex(int digits) {
     constexpr char kHex[] = "0123456789abcdef";
     std::random_device device;

@@ -48,6 +48,10 @@ void refuse(http::Exchange& http, const api::RequestError& error);
 // prefix + the client's own id (header, then body), or 32 hex digits.
 std::string answer_id(const char* prefix, const RequestInfo& info, const std::string& in_body);
 
+// Ends an answer of OpenAI's form that cannot be completed: where its events have begun (stream),
+// with the error as an event and "[DONE]".
+void fail_answer(http::Exchange& http, const api::RequestError& error, bool stream);
+
 // So many random hex digits.
 std::string random_hex(int digits);
 
