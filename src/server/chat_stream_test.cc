@@ -278,6 +278,21 @@ TEST(ChatStream, TheLastMessageIsContinuedAndRepeatedWhereAsked) {
     EXPECT_EQ(Assembled(talker.chunks(body)).content, "First and so on");
 }
 
+TEST(ChatStream, AFailingEngineEndsWhatHasBegunAndRefusesTheRest) {
+    Service service({.next = [](const Sequence& sequence) {
+        return sequence.generated() < 2 ? Token{65} : Token{-1};
+    }});
+    service.open();
+    const std::vector<std::string> events =
+        service.stream(Talker::filled({{"stream", true}}).dump(), kPath);
+    ASSERT_GE(events.size(), 3u);
+    EXPECT_EQ(events.back(), "[DONE]");
+    EXPECT_EQ(Json::parse(events[events.size() - 2])["error"]["code"], 500);
+    EXPECT_FALSE(service.engine().healthy());
+    EXPECT_EQ(service.post(Talker::filled({}).dump(), {}, kPath).status, 503);
+    EXPECT_EQ(service.open_replies(), 0);
+}
+
 TEST(ChatStream, WhatIsWrongIsSaidByName) {
     Talker talker("no");
     struct Wrong {

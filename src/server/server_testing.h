@@ -41,7 +41,7 @@ private:
     int steps_ = 0, arrivals_ = 0;
 };
 
-// A stand-in for the model: next(sequence) is the token that follows.
+// A stand-in for the model: next(sequence) is the token that follows; below 0 the step fails.
 class ScriptedRunner final : public StepRunner {
 public:
     using Next = std::function<Token(const Sequence&)>;
@@ -193,6 +193,7 @@ inline void ScriptedRunner::run(const Batch& batch, StepResult& result) {
     gate_->pass();
     for (const Batch::Item& item : batch.items) {
         const Token token = item.samples ? next_(*item.sequence) : 0;
+        if (token < 0) return result.fail({Code::unavailable, "the script says so"});
         add_outcome(result, item, std::span(&token, item.samples ? 1 : 0));
     }
 }
