@@ -1,5 +1,7 @@
 #include "apps/command_line.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -42,6 +44,19 @@ int parse_command_line(CLI::App& app, int argc, char** argv) {
 int fail_command(const std::string& command, const std::string& message) {
     std::fprintf(stderr, "%s: %s\n", command.c_str(), message.c_str());
     return 2;
+}
+
+Console standard_streams() {
+    return {.say =
+                [](std::string_view line) {
+                    std::printf("%.*s\n", static_cast<int>(line.size()), line.data());
+                    std::fflush(stdout);
+                },
+            .draw =
+                [](std::string_view text) {
+                    std::fprintf(stderr, "%.*s", static_cast<int>(text.size()), text.data());
+                },
+            .terminal = isatty(STDERR_FILENO) != 0};
 }
 
 std::string readable_bytes(int64_t bytes) {

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "server/console.h"
+
 namespace CLI {  // NOLINT(readability-identifier-naming): CLI11 calls it so.
 class App;
 }
@@ -14,6 +16,9 @@ int parse_command_line(CLI::App& app, int argc, char** argv);
 
 // "fathom tiny: MESSAGE" on stderr; returns 2.
 int fail_command(const std::string& command, const std::string& message);
+
+// Lines to stdout; what is drawn to stderr.
+Console standard_streams();
 
 // "12.3 MB"
 std::string readable_bytes(int64_t bytes);

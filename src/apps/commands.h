@@ -8,5 +8,6 @@ namespace fathom {
 int run_serve(int argc, char** argv);
 int run_tiny(int argc, char** argv);
 int run_inspect(int argc, char** argv);
+int run_quantize(int argc, char** argv);
 
 }  // namespace fathom

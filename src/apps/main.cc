@@ -20,6 +20,7 @@ struct Command {
 constexpr Command kCommands[] = {
     {"serve", fathom::run_serve, "serve a checkpoint over HTTP (OpenAI's API)"},
     {"inspect", fathom::run_inspect, "say what a checkpoint is, and what is wrong with it"},
+    {"quantize", fathom::run_quantize, "write a checkpoint in FP8 blocks or Ascend's W8A8"},
     {"tiny", fathom::run_tiny, "write a small random checkpoint of the real architecture"}};
 
 int print_help() {

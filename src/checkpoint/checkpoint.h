@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -78,6 +79,10 @@ private:
 // The values of a tensor in f32. f32 and bf16 as they are; i64 is taken as msmodelslim writes
 // deq_scale, the bits of an f32 extended to 64. REQUIRES: one of these dtypes.
 std::vector<float> floats(const StoredTensor& tensor);
+
+// Rows [first, first + out.size() / K) of a linear as f32; fp8 as code * scale. Any thread.
+// REQUIRES: kind bf16 or fp8.
+void read_rows(const StoredLinear& linear, int64_t first, std::span<float> out);
 
 // "bf16[128, 256]", for messages.
 std::string describe(const StoredTensor& tensor);

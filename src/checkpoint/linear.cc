@@ -1,5 +1,11 @@
-// Checkpoint::linear: which tensors make a linear layer, and whether they fit each other.
+// Checkpoint::linear: which tensors make a linear layer, and whether they fit each other; and the
+// values of its weight.
+#include <algorithm>
+#include <array>
+#include <cstring>
+
 #include "checkpoint/checkpoint.h"
+#include "tensor/fp8.h"
 
 namespace fathom {
 namespace {
@@ -38,6 +44,13 @@ private:
     std::string module_;
     std::string error_;
 };
+
+std::array<float, 256> e4m3_values() {
+    std::array<float, 256> values;
+    for (int code = 0; code < 256; ++code)
+        values[code] = to_float(f8e4m3{static_cast<uint8_t>(code)});
+    return values;
+}
 
 }  // namespace
 
@@ -82,6 +95,34 @@ Result<StoredLinear> Checkpoint::linear(std::string_view module) const {
     }
     if (!pieces.error().empty()) return Error{Code::corrupt, pieces.error()};
     return out;
+}
+
+void read_rows(const StoredLinear& linear, int64_t first, std::span<float> out) {
+    const int64_t K = linear.K, count = std::ssize(out) / K;
+    CHECK(count * K == std::ssize(out) && first >= 0 && first + count <= linear.N, out.size(),
+          " elements from row ", first, " of ", describe(*linear.weight));
+    const std::byte* data = linear.weight->data.data();
+    if (linear.kind == Linear::Kind::bf16) {
+        for (int64_t i = 0; i < count * K; ++i) {
+            bf16 value;
+            std::memcpy(&value, data + (first * K + i) * 2, sizeof value);
+            out[i] = to_float(value);
+        }
+        return;
+    }
+    CHECK(linear.kind == Linear::Kind::fp8, "rows of ", name_of(linear.kind));
+    static const std::array<float, 256> kValues = e4m3_values();
+    const int64_t blocks = linear.scale->shape[1];
+    for (int64_t n = 0; n < count; ++n) {
+        const std::byte* codes = data + (first + n) * K;
+        const std::byte* scales = linear.scale->data.data() + (first + n) / 128 * blocks * 4;
+        for (int64_t block = 0; block < blocks; ++block) {
+            float scale;
+            std::memcpy(&scale, scales + block * 4, sizeof scale);
+            for (int64_t k = block * 128; k < std::min(K, block * 128 + 128); ++k)
+                out[n * K + k] = kValues[static_cast<uint8_t>(codes[k])] * scale;
+        }
+    }
 }
 
 }  // namespace fathom

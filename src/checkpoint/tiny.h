@@ -10,15 +10,9 @@
 
 #include "base/result.h"
 #include "checkpoint/format.h"
+#include "checkpoint/input_range.h"
 
 namespace fathom {
-
-// The static activation range of one W8A8 linear: x_q = round(x / scale + offset).
-struct InputRange {
-    std::string module;  // "model.layers.0.self_attn.q_a_proj"
-    double scale;
-    double offset;  // An integer.
-};
 
 // What `fathom tiny` writes: DeepSeek-V3.2's config.json with some sizes changed, and seeded random
 // weights (tiny_weights.h).
@@ -43,9 +37,6 @@ std::optional<TinyRecipe> tiny_preset(std::string_view name);
 std::span<const char* const> tiny_preset_names();
 // The keys that TinyRecipe::sizes may have.
 std::span<const char* const> tiny_size_keys();
-
-// {"module": {"input_scale": s, "input_offset": o}, ...} as in tests/golden/calibration-tiny.json.
-Result<std::vector<InputRange>> read_input_ranges(const std::filesystem::path& path);
 
 // Writes weights, index, tokenizer, and config.json last; makes the folder. Returns the bytes of
 // the weights. Memory: some megabytes per thread. Errors: sizes that do not fit together (as

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "base/check.h"
+#include "checkpoint/quantization_config.h"
 
 namespace fathom {
 namespace {
@@ -63,11 +64,6 @@ constexpr Entry kV32[] = {
     {"v_head_dim", "128"},
     {"vocab_size", "129280"},
 };
-constexpr const char* kFp8 =
-    ",\n  \"quantization_config\": {\n    \"activation_scheme\": \"dynamic\",\n    \"fmt\": "
-    "\"e4m3\",\n    \"quant_method\": \"fp8\",\n    \"scale_fmt\": \"ue8m0\",\n    "
-    "\"weight_block_size\": [\n      128,\n      128\n    ]\n  }";
-
 constexpr const char* kSizeKeys[] = {
     "hidden_size",
     "intermediate_size",
@@ -111,8 +107,8 @@ std::string tiny_config_json(const TinyRecipe& recipe) {
             if (changed == source) json = std::to_string(value);
         text += str(text.size() > 2 ? ",\n" : "", "  \"", key, "\": ", json);
     }
-    if (recipe.format == CheckpointFormat::fp8) text += kFp8;
-    return text + "\n}";
+    text += "\n}";
+    return recipe.format == CheckpointFormat::fp8 ? with_fp8_blocks(text) : text;
 }
 
 }  // namespace fathom

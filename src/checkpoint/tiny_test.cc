@@ -7,6 +7,7 @@
 #include <map>
 
 #include "base/file.h"
+#include "checkpoint/quantize_rows.h"
 #include "checkpoint/safetensors.h"
 #include "checkpoint/tiny_weights.h"
 #include "config/args.h"

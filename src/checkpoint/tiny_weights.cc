@@ -1,10 +1,7 @@
 #include "checkpoint/tiny_weights.h"
 
-#include <algorithm>
 #include <bit>
 #include <cmath>
-
-#include "tensor/fp8.h"
 
 namespace fathom {
 namespace {
@@ -74,48 +71,6 @@ void fill(const TinyWeight& weight, int64_t first, std::span<float> out) {
                                                  ((h >> 32) & 0xFFFF) + (h >> 48));
         const double x = base + static_cast<double>(fields - 131070) / 37837.2 * weight.std;
         value = weight.f32 ? static_cast<float>(x) : round_to_bf16(x);
-    }
-}
-
-void quantize_fp8_rows(std::span<const float> x, int64_t K, std::span<uint8_t> codes,
-                       std::span<float> scales) {
-    const int64_t rows = std::ssize(x) / K;
-    CHECK(rows * K == std::ssize(x) && rows <= 128, x.size(), " elements in rows of ", K);
-    CHECK(codes.size() == x.size() && std::ssize(scales) == (K + 127) / 128, codes.size(),
-          " codes, ", scales.size(), " scales");
-    for (int64_t begin = 0; begin < K; begin += 128) {
-        const int64_t end = std::min(begin + 128, K);
-        float largest = 0;
-        for (int64_t row = 0; row < rows; ++row)
-            for (int64_t i = begin; i < end; ++i)
-                largest = std::max(largest, std::abs(x[row * K + i]));
-        int exponent;
-        const double mantissa = std::frexp(static_cast<double>(largest) / 448, &exponent);
-        const double scale = std::ldexp(1.0, mantissa == 0.5 ? exponent - 1 : exponent);
-        scales[begin / 128] = static_cast<float>(scale);
-        for (int64_t row = 0; row < rows; ++row)
-            for (int64_t i = row * K + begin; i < row * K + end; ++i)
-                codes[i] = to_f8e4m3(x[i] / static_cast<float>(scale)).bits;
-    }
-}
-
-void quantize_int8_rows(std::span<const float> x, int64_t K, std::span<int8_t> codes,
-                        std::span<float> scales, std::span<int64_t> sums) {
-    const int64_t rows = std::ssize(scales);
-    CHECK(rows * K == std::ssize(x) && codes.size() == x.size() && sums.size() == scales.size(),
-          x.size(), " elements in ", rows, " rows of ", K);
-    for (int64_t row = 0; row < rows; ++row) {
-        const auto values = x.subspan(row * K, K);
-        float largest = 0;
-        for (const float value : values) largest = std::max(largest, std::abs(value));
-        scales[row] = static_cast<float>(static_cast<double>(largest) / 127);
-        int64_t sum = 0;
-        for (int64_t i = 0; i < K; ++i) {
-            const double code = std::rint(static_cast<double>(values[i]) / scales[row]);
-            codes[row * K + i] = static_cast<int8_t>(std::clamp(code, -127.0, 127.0));
-            sum += codes[row * K + i];
-        }
-        sums[row] = sum;
     }
 }
 

@@ -31,13 +31,4 @@ void fill(const TinyWeight& weight, int64_t first, std::span<float> out);
 // CRC-32 of zlib and Ethernet.
 uint32_t crc32(std::string_view text);
 
-// x [rows, K], rows <= 128, to e4m3 codes with one scale per 128 columns: the power of two at or
-// above max|x| / 448. scales [ceil(K / 128)].
-void quantize_fp8_rows(std::span<const float> x, int64_t K, std::span<uint8_t> codes,
-                       std::span<float> scales);
-
-// x [rows, K] to int8 with one scale per row, f32(max|x| / 127). sums [rows]: of the codes.
-void quantize_int8_rows(std::span<const float> x, int64_t K, std::span<int8_t> codes,
-                        std::span<float> scales, std::span<int64_t> sums);
-
 }  // namespace fathom

@@ -6,7 +6,6 @@
 
 #include "model/rope.h"
 #include "ops/linear/pack.h"
-#include "tensor/fp8.h"
 
 namespace fathom {
 namespace {
@@ -131,14 +130,9 @@ std::vector<bf16> dequantized_rows(const StoredLinear& from, int64_t first, int6
         std::memcpy(rows.data(), from.weight->data.data() + first * K * 2, count * K * 2);
         return rows;
     }
-    CHECK(from.kind == Linear::Kind::fp8, "kv_b_proj is ", name_of(from.kind));
-    const std::vector<float> scale = floats(*from.scale);
-    const auto* codes = reinterpret_cast<const f8e4m3*>(from.weight->data.data());
-    const int64_t scale_cols = from.scale->shape[1];
-    for (int64_t n = 0; n < count; ++n)
-        for (int64_t k = 0; k < K; ++k)
-            rows[n * K + k] = to_bf16(to_float(codes[(first + n) * K + k]) *
-                                      scale[(first + n) / 128 * scale_cols + k / 128]);
+    std::vector<float> values(rows.size());
+    read_rows(from, first, values);
+    std::transform(values.begin(), values.end(), rows.begin(), to_bf16);
     return rows;
 }
 

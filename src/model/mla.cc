@@ -29,9 +29,12 @@ void MLA::forward(const Forward& f, Tensor out, Tensor x) const {
     ArenaScope scope(*s.arena);
     const int64_t T = f.T(), H = args_.n_heads, C = args_.kv_lora_rank, R = args_.qk_rope_head_dim;
 
+    // What quantized activations are calibrated with: the inputs of wq_a and wkv_a, wq_b, wo.
+    f.see("attention_input", layer_, x);
     Tensor qr = f.tmp(f.dtype, T, args_.q_lora_rank);
     ops::linear(s, qr, x, w_.wq_a);
     ops::rms_norm(s, qr, qr, w_.q_norm, args_.norm_eps);
+    f.see("q_b_input", layer_, qr);
     Tensor q = f.tmp(f.dtype, T, H * args_.qk_head_dim());
     ops::linear(s, q, qr, w_.wq_b);
     auto [q_nope, q_pe] = q.split_heads(H).split_last(args_.qk_nope_head_dim, R);
@@ -55,6 +58,7 @@ void MLA::forward(const Forward& f, Tensor out, Tensor x) const {
     Tensor o = f.tmp(f.dtype, T, H, args_.v_head_dim);
     ops::head_matmul(s, o, o_latent, w_.wkv_b_v);
 
+    f.see("o_input", layer_, o.flatten(1));
     ops::linear(s, out, o.flatten(1), w_.wo);
     f.see("attention", layer_, out);
 }

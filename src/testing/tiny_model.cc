@@ -11,8 +11,8 @@ namespace {
 
 constexpr int kSequences = 17, kTokensMax = 512;
 
-ModelArgs load_args(const std::string& preset, const std::string& format) {
-    Result<ModelArgs> args = load_model_args(tiny_checkpoint(preset, format));
+ModelArgs load_args(const std::filesystem::path& folder) {
+    Result<ModelArgs> args = load_model_args(folder);
     CHECK(args.ok(), args.error().message);
     return std::move(args).value();
 }
@@ -27,9 +27,9 @@ Limits limits_of(int block_tokens) {
     return limits;
 }
 
-std::unique_ptr<Transformer> load(const std::string& preset, const std::string& format,
-                                  const ModelArgs& args, Stream& stream) {
-    Result<Checkpoint> checkpoint = Checkpoint::open(tiny_checkpoint(preset, format));
+std::unique_ptr<Transformer> load(const std::filesystem::path& folder, const ModelArgs& args,
+                                  Stream& stream) {
+    Result<Checkpoint> checkpoint = Checkpoint::open(folder);
     CHECK(checkpoint.ok(), checkpoint.error().message);
     return load_transformer(checkpoint.value(), args, stream, {.mtp = true});
 }
@@ -38,11 +38,15 @@ std::unique_ptr<Transformer> load(const std::string& preset, const std::string& 
 
 TinyModel::TinyModel(const std::string& preset, const std::string& format, Numerics numerics,
                      int block_tokens, int threads)
-    : args(load_args(preset, format)),
+    : TinyModel(tiny_checkpoint(preset, format), numerics, block_tokens, threads) {}
+
+TinyModel::TinyModel(const std::filesystem::path& folder, Numerics numerics, int block_tokens,
+                     int threads)
+    : args(load_args(folder)),
       numerics(numerics),
       limits(limits_of(block_tokens)),
       stream(threads, activation_bytes(args, limits, numerics.dtype, numerics.index, threads)),
-      model(load(preset, format, args, stream)),
+      model(load(folder, args, stream)),
       kv(KvLayout(args, numerics.latent, numerics.index, args.n_all_layers(), block_tokens),
          limits.num_blocks),
       step(*model, kv, stream, limits, numerics.dtype) {}

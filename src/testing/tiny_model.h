@@ -1,5 +1,6 @@
 #pragma once
 
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -26,6 +27,10 @@ public:
     // preset: reference | wide; format: bf16 | fp8 | w8a8.
     TinyModel(const std::string& preset, const std::string& format, Numerics numerics,
               int block_tokens = 64, int threads = 2);
+
+    // The checkpoint in a folder, whose sizes are those of a preset.
+    TinyModel(const std::filesystem::path& folder, Numerics numerics, int block_tokens = 64,
+              int threads = 2);
 
     // The blocks of sequence i of a test: as many as the longest needs, none shared.
     std::vector<int32_t> blocks(int i) const;
