@@ -129,9 +129,9 @@ Status run(const QuantizeFlags& flags, const Console& console) {
         job.progress = [&](int64_t done, int64_t total) { bar.update(done, total); };
     Result<int64_t> written = quantize(job, input.value().checkpoint, input.value().args);
     if (!written.ok()) return std::move(written).error();
-    console.say(str(flags.out, ": ", readable_bytes(written.value()), " of weights (", flags.format,
-                    ", from ", name_of(input.value().checkpoint.format()), ") in ",
-                    static_cast<int64_t>(seconds_since(begin) * 10) / 10.0, " s"));
+    std::printf("%s: %s of weights (%s, from %s) in %.1f s\n", flags.out.c_str(),
+                readable_bytes(written.value()).c_str(), flags.format.c_str(),
+                name_of(input.value().checkpoint.format()), seconds_since(begin));
     return Unit{};
 }
 

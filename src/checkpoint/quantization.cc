@@ -29,7 +29,7 @@ Status copy_companions(const fs::path& in, const fs::path& out) {
     std::error_code failed;
     for (const fs::directory_entry& entry : fs::directory_iterator(in, failed)) {
         const fs::path name = entry.path().filename();
-        if (!is_companion(name.string()) || !entry.is_regular_file()) continue;
+        if (!is_companion(name.string()) || !entry.is_regular_file(failed)) continue;
         fs::copy_file(entry.path(), out / name, fs::copy_options::overwrite_existing, failed);
         if (failed)
             return Error{Code::unavailable, str(entry.path().string(), " cannot be copied to ",

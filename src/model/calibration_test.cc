@@ -1,5 +1,4 @@
-// Static ranges against the reference's, and quantized checkpoints as models: the bounds are those
-// of golden_rounded_test.cc.
+// Static ranges against the reference's, and quantized checkpoints as models.
 #include "model/calibration.h"
 
 #include <gtest/gtest.h>
@@ -152,10 +151,16 @@ std::vector<double> logit_distances(TinyModel& got, TinyModel& want, int length)
     return distances;
 }
 
+// Medians over prompts of 40 and of 300 tokens. Those of one rounding are about 1.5 times what lies
+// between the references themselves (tests/golden/models, bf16-rounded against the others): fp8
+// 0.08 and 0.26, W8A8 0.026 and 0.09, where no more than 0.1 is allowed.
 struct Case {
     CheckpointFormat from, to;
-    double short_bound, long_bound;  // Medians; of both formats' rounding where both round.
+    double short_bound, long_bound;
 };
+void PrintTo(const Case& c, std::ostream* out) {
+    *out << name_of(c.from) << " to " << name_of(c.to);
+}
 
 class QuantizedModel : public ::testing::TestWithParam<Case> {};
 
@@ -181,9 +186,9 @@ TEST_P(QuantizedModel, LogitsAreNearTheOriginals) {
 
 INSTANTIATE_TEST_SUITE_P(
     Formats, QuantizedModel,
-    ::testing::Values(Case{CheckpointFormat::bf16, CheckpointFormat::w8a8, 0.06, 0.1},
-                      Case{CheckpointFormat::bf16, CheckpointFormat::fp8, 0.12, 0.18},
-                      Case{CheckpointFormat::fp8, CheckpointFormat::w8a8, 0.14, 0.2}));
+    ::testing::Values(Case{CheckpointFormat::bf16, CheckpointFormat::w8a8, 0.04, 0.1},
+                      Case{CheckpointFormat::bf16, CheckpointFormat::fp8, 0.12, 0.4},
+                      Case{CheckpointFormat::fp8, CheckpointFormat::w8a8, 0.1, 0.25}));
 
 }  // namespace
 }  // namespace fathom::testing
