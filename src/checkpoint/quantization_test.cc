@@ -215,6 +215,29 @@ TEST(Quantization, W8a8OfFp8IsNearWhatThatHolds) {
     }
 }
 
+// Every block with a scale of its own; the formula, block by block.
+TEST(Quantization, RowsOfFp8AreCodesTimesTheirBlocksScale) {
+    const int64_t N = 300, K = 200;
+    std::vector<uint8_t> codes(N * K);
+    for (int64_t i = 0; i < N * K; ++i) codes[i] = static_cast<uint8_t>(0x38 + i % 8);  // 1..1.875
+    const std::vector<float> scales{1, 2, 0.25f, 3, 0.5f, 5};
+    const StoredTensor weight{DType::f8e4m3, {N, K}, std::as_bytes(std::span(codes))},
+        scale{DType::f32, {3, 2}, std::as_bytes(std::span(scales))};
+    const StoredLinear linear{
+        .kind = Linear::Kind::fp8, .N = N, .K = K, .weight = &weight, .scale = &scale};
+    for (const auto& [first, count] : {std::pair<int64_t, int64_t>{0, N}, {100, 60}, {256, 44}}) {
+        std::vector<float> rows(count * K);
+        read_rows(linear, first, rows);
+        for (int64_t n = 0; n < count; ++n)
+            for (int64_t k = 0; k < K; ++k) {
+                const int64_t i = (first + n) * K + k;
+                const float block = scales[(first + n) / 128 * 2 + k / 128];
+                ASSERT_EQ(rows[n * K + k], (1 + static_cast<float>(i % 8) / 8) * block)
+                    << first + n << ", " << k;
+            }
+    }
+}
+
 TEST(Quantization, FilesAreAsLargeAsAsked) {
     Quantization job = job_of(tiny_checkpoint("reference", kBf16), "", kW8a8);
     const TemporaryFolder out;

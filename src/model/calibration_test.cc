@@ -125,6 +125,23 @@ TEST(Calibration, CoversWhatWasSeen) {
         }
 }
 
+// In any row and column, over several steps, of the layer and the input alone.
+TEST(Calibration, ExtremesAreThoseOfAllSteps) {
+    const ModelArgs args =
+        load_model_args(tiny_checkpoint("reference", CheckpointFormat::bf16)).value();
+    InputExtremes extremes(args);
+    float first[] = {-8, 2, 3, 1}, second[] = {0, 1, 2, 9};
+    for (float* values : {first, second})
+        extremes.see("o_input", 1, view_of(values, DType::f32, {2, 2}));
+    extremes.see("attention", 1, view_of(first, DType::f32, {2, 2}));
+    const std::vector<InputRange> ranges = extremes.ranges().value();
+    for (const InputRange& range : ranges) {
+        const bool seen = range.module == "model.layers.1.self_attn.o_proj";
+        EXPECT_EQ(range.scale, seen ? static_cast<float>(17.0 / 255) : 1) << range.module;
+        EXPECT_EQ(range.offset, seen ? -8 : -128) << range.module;
+    }
+}
+
 TEST(Calibration, ValuesThatAreNotFiniteAreRefused) {
     const ModelArgs args =
         load_model_args(tiny_checkpoint("reference", CheckpointFormat::bf16)).value();
