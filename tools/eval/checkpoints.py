@@ -12,6 +12,7 @@ from paths import FATHOM, OUT
 
 INDEXER = re.compile(r"\.self_attn\.indexer\.(wq_b|wk|weights_proj)\.weight$")
 SEED = 990000
+NOT_BF16 = "it can only be made of a checkpoint in bf16"
 
 
 def fresh(name):
@@ -20,10 +21,16 @@ def fresh(name):
     return folder
 
 
-def can_quantize():
-    """Whether the program has that command."""
+def is_bf16(checkpoint):
+    return "quantization_config" not in json.loads((checkpoint / "config.json").read_text())
+
+
+def why_not_quantized(checkpoint):
+    """Why there can be no quantized columns; None if there can."""
     told = subprocess.run([FATHOM, "--help"], capture_output=True, text=True, check=True).stdout
-    return "fathom quantize" in told
+    if "fathom quantize" not in told:
+        return "the program has no command `quantize`"
+    return None if is_bf16(checkpoint) else NOT_BF16
 
 
 def quantized(checkpoint, form):

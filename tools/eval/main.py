@@ -57,17 +57,21 @@ class Run:
         self.part("needles", needles.measure, self.size.variants)
 
     def all_columns(self, stories):
-        self.column("bf16", self.checkpoint, self.everything, self.checkpoint, self.size.needles,
-                    stories)
+        plain = checkpoints.is_bf16(self.checkpoint)
+        self.column("bf16" if plain else "as it is", self.checkpoint, self.everything,
+                    self.checkpoint, self.size.needles, stories)
         for form in ("fp8", "w8a8"):
-            if not checkpoints.can_quantize():
-                print(f"column {form} is left out: the program has no command `quantize`")
+            if why := checkpoints.why_not_quantized(self.checkpoint):
+                print(f"column {form} is left out: {why}")
                 continue
             folder = checkpoints.quantized(self.checkpoint, form)
             self.column(form, folder, self.everything, folder, self.size.variants)
         self.column("dense", checkpoints.dense(self.checkpoint), self.only_needles)
-        self.column("random indexer", checkpoints.random_indexer(self.checkpoint),
-                    self.only_needles)
+        if plain:
+            self.column("random indexer", checkpoints.random_indexer(self.checkpoint),
+                        self.only_needles)
+        else:
+            print(f"column random indexer is left out: {checkpoints.NOT_BF16}")
 
 
 def main():

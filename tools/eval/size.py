@@ -24,5 +24,5 @@ class Size:
 
 FULL = Size(sums=256, needles=dict.fromkeys(LENGTHS, 64), variants=dict.fromkeys(LENGTHS, 64),
             tools=256, chats=128, stories=64, narratives=64)
-SHORT = Size(sums=64, needles=dict(zip(LENGTHS, (8, 8, 6, 4))),
-             variants=dict(zip(LENGTHS, (8, 8, 4))), tools=48, chats=32, stories=16, narratives=16)
+SHORT = Size(sums=64, needles=dict(zip(LENGTHS, (8, 8, 4, 3))),
+             variants=dict(zip(LENGTHS, (6, 6, 3))), tools=32, chats=32, stories=16, narratives=16)
