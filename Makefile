@@ -31,12 +31,12 @@ export CUDACXX := $(NVCC)
 # ctest refuses to pass when there was nothing to run.
 CTEST = ctest --output-on-failure --no-tests=error --parallel 2
 
-.PHONY: help setup build serve test test-clients bench format format-check tidy asan tsan cuda fuzz mutate clean
+.PHONY: help setup build serve test test-clients eval bench format format-check tidy asan tsan cuda fuzz mutate clean
 
 help:  ## this list
 	@printf 'fathom: a server for DeepSeek-V3.2\n\n'
 	@awk -F ':.*## *' '/^[a-z-]+:.*##/ { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
-	@printf '\nVariables: ARGS="more flags" CHECKPOINT=folder JOBS=n CUDA=1|0 FUZZ_SECONDS=n ALL=1 (tidy) ONLY=name (mutate)\n'
+	@printf '\nVariables: ARGS="more flags" CHECKPOINT=folder JOBS=n CUDA=1|0 FUZZ_SECONDS=n ALL=1 (tidy) SHORT=1 (eval) ONLY=name (mutate)\n'
 
 setup:  ## installs what building needs and is missing
 	@scripts/setup build
@@ -63,6 +63,12 @@ test:  ## all tests, then the exactness tests again without AVX-512
 test-clients: build  ## openai, lm_eval, AISBench, langchain...; ARGS="-k tools" chooses
 	@scripts/setup build clients
 	@scripts/clients $(ARGS)
+
+eval: build  ## what CHECKPOINT can do, as a table (docs/eval.md); SHORT=1: in minutes; ARGS=--bars
+	@scripts/setup build clients
+	@scripts/compile $(PRESET) $(JOBS) acceptance_bench
+	@ln -sfn $(PRESET)/src/model/acceptance_bench build/acceptance_bench
+	@scripts/eval $(CHECKPOINT) $(if $(SHORT),--short) $(ARGS)
 
 bench:  ## all benchmarks; ARGS="--benchmark_filter=..." chooses
 	@scripts/setup build bench

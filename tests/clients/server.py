@@ -23,12 +23,12 @@ class Server:
     names    what --served-model-name says; None leaves the flag out.
     """
 
-    def __init__(self, *flags, port=0, names=NAMES, scheme="http", api_key=None):
+    def __init__(self, *flags, port=0, names=NAMES, scheme="http", api_key=None, model=MODEL):
         self.log = ROOT / "build" / "clients" / "logs" / f"{time.monotonic_ns()}.log"
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.scheme, self.port, self.api_key = scheme, port, api_key
         self.told_to_end = False
-        command = [ROOT / "build" / "fathom", "serve", MODEL, "--port", str(port), *FLAGS,
+        command = [ROOT / "build" / "fathom", "serve", model, "--port", str(port), *FLAGS,
                    *(["--served-model-name", *names] if names else []), *flags]
         with open(self.log, "wb") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT,

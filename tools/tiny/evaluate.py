@@ -7,26 +7,18 @@
 
 import argparse
 import json
-import random
-import re
 import time
 
 from pathlib import Path
 
 import torch
 
+import items
 import weights
 from data import Encoder
 from model import Config, Model
 from runner import acceptance, generate
-from tasks import arithmetic, lists, retrieval, stories, toolcalls
-
-SEED = 990000  # training seeds are small numbers
-
-
-def last_number(text):
-    found = re.findall(r"#### (-?\d+)", text)
-    return int(found[0]) if found else None
+from tasks import lists, retrieval, toolcalls
 
 
 class Evaluation:
@@ -44,45 +36,35 @@ class Evaluation:
             out += [self.encoder.tokenizer.decode(m, skip_special_tokens=False) for m in made]
         return out
 
-    def share(self, name, items, right, count, batch=128, selection="sparse"):
+    def share(self, name, asked, right, count, batch=128, selection="sparse"):
         start = time.time()
-        made = self.answers([i[0] for i in items], count, batch, selection)
-        good = [right(m, i[1]) for m, i in zip(made, items)]
+        made = self.answers([i[0] for i in asked], count, batch, selection)
+        good = [right(m, i[1]) for m, i in zip(made, asked)]
         bad = next((k for k, g in enumerate(good) if not g), None)
         if bad is not None:
-            self.samples.append((name, items[bad][0][-160:], made[bad], items[bad][1]))
+            self.samples.append((name, asked[bad][0][-160:], made[bad], asked[bad][1]))
         print(f"{name:24s} {sum(good) / len(good):.3f}   of {len(good)}, "
               f"{time.time() - start:.1f} s", flush=True)
 
     def tasks(self, n=256, split="eval"):
-        made = lambda make: [make(random.Random(SEED + i)) for i in range(n)]
-        self.share(f"arithmetic {split}", made(lambda r: arithmetic.item(r, split)),
-                   lambda m, x: last_number(m) == x, 64)
+        self.share(f"arithmetic {split}", items.sums(n, split),
+                   lambda m, x: items.last_number(m) == x, 64)
         exact = lambda m, x: m.strip() == x.strip()
-        self.share(f"lists {split}", made(lambda r: lists.item(r, split)), exact, 96)
-        self.share(f"tool calls {split}", made(lambda r: toolcalls.item(r, split)),
+        self.share(f"lists {split}", items.drawn(lists.item, n, split), exact, 96)
+        self.share(f"tool calls {split}", items.drawn(toolcalls.item, n, split),
                    lambda m, x: m + "<｜end▁of▁sentence｜>" == x, 200)
 
     def needles(self, n=64, lengths=(1024, 2048, 4096, 8192), kinds=("sparse", "dense", "random")):
+        tokens = lambda text: len(self.ids(retrieval.prompt(text)))
         for length in lengths:
-            items = []
-            for i in range(n):
-                rng = random.Random(SEED + i)
-                size = int(length * 4.1)
-                item = retrieval.item(rng, size)
-                while not 0.85 * length < len(self.ids(item[0])) < length - 32:
-                    size = int(size * (0.93 if len(self.ids(item[0])) > length - 32 else 1.05))
-                    item = retrieval.item(rng, size)
-                items.append(item)
+            made = [items.needle(i, length, tokens) for i in range(n)]
+            asked = [(retrieval.prompt(text), value) for text, value in made]
             for kind in kinds:
-                self.share(f"needle {length} {kind}", items, lambda m, x: x in m, 24,
+                self.share(f"needle {length} {kind}", asked, lambda m, x: x in m, 24,
                            max(1, 32 * 2048 // length), kind)
 
     def narratives(self, n=128, count=160, shown=2):
-        prompts = []
-        for i in range(n):
-            parts = stories.story(random.Random(SEED + i), "eval")[1]
-            prompts.append("<｜begin▁of▁sentence｜>" + " ".join(parts[:2]))
+        prompts = items.openings(n)
         ids = [self.ids(p) for p in prompts]
         made = generate(self.model, ids, count)
         full = [(p + m)[: 8 * ((len(p) + len(m)) // 8)] for p, m in zip(ids, made)]
@@ -95,8 +77,7 @@ class Evaluation:
 
     def perplexity(self, n=128):
         losses, count = 0.0, 0
-        for i in range(n):
-            text = "<｜begin▁of▁sentence｜>" + stories.text(random.Random(SEED + i), "eval")
+        for text in items.narratives(n):
             ids = torch.tensor([self.ids(text)], device=self.model.lm_head.weight.device)
             with torch.no_grad():
                 logits = self.model.lm_head(self.model.hidden(ids)[0]).float()

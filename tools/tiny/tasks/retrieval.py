@@ -81,13 +81,17 @@ def document(rng, split="train", characters=1200):
     return encode(messages, rng.random() < 0.15, weight=FILLER_WEIGHT)
 
 
-def item(rng, characters, split="eval"):
-    """One needle, one question -> prompt, value that the answer must contain."""
-    sentence, question, _, value = fact(rng, set(), split)
+def question(rng, characters, split="eval"):
+    """One needle, one question -> the user's text, value that the answer must contain."""
+    sentence, asked, _, value = fact(rng, set(), split)
     while not value.isdigit():
-        sentence, question, _, value = fact(rng, set(), split)
+        sentence, asked, _, value = fact(rng, set(), split)
     hay = haystack(rng, characters, [sentence])
-    return "".join(t for t, _ in encode([user(f"{hay}\n\n{question}")], False)), value
+    return f"{hay}\n\n{asked}", value
+
+
+def prompt(text):
+    return "".join(t for t, _ in encode([user(text)], False))
 
 
 def table(rng, split="train"):

@@ -385,12 +385,17 @@ def document(rng, split="train"):
     return encode(messages, rng.random() < 0.25, schemas, weight=0.03)
 
 
-def item(rng, split="eval"):
-    """-> prompt, the expected DSML block after the leading blank line, with the end token."""
+def question(rng, split="eval"):
+    """-> messages up to the first call, schemas, the message with the expected call."""
     while True:
         messages, schemas = conversation(rng, split)
         at = next((i for i, m in enumerate(messages) if m.get("calls")), None)
-        if at is None:
-            continue
-        segments = encode(messages[: at + 1], False, schemas)
-        return "".join(t for t, _ in segments[:-1]), segments[-1][0]
+        if at is not None:
+            return messages[:at], schemas, messages[at]
+
+
+def item(rng, split="eval"):
+    """-> prompt, the expected DSML block after the leading blank line, with the end token."""
+    messages, schemas, answer = question(rng, split)
+    segments = encode([*messages, answer], False, schemas)
+    return "".join(t for t, _ in segments[:-1]), segments[-1][0]
