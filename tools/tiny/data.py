@@ -105,11 +105,16 @@ class Stream:
     def batch(self):
         """A part is used again, at most once more in a while, where the workers are too slow."""
         parts = []
-        for _ in range(self.rows // self.part):
+        while len(parts) < self.rows // self.part:
+            enough = len(self.recent) >= 200
             try:
-                part = self.queue.get(timeout=None if len(self.recent) < 200 else 0.002)
+                part = self.queue.get(timeout=0.002 if enough else 5)
                 self.recent.append(part)
             except queue.Empty:
+                if not all(w.is_alive() for w in self.workers):
+                    raise SystemExit("a worker that makes data has died: see its error above")
+                if not enough:
+                    continue
                 self.reused += 1
                 part = self.recent[random.randrange(len(self.recent))]
             parts.append(part)

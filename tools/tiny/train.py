@@ -168,6 +168,9 @@ def arguments():
 
 def main():
     args = arguments()
+    for file in [args.tokenizer] + [f"{args.resume}/model.json"] * bool(args.resume):
+        if not Path(file).is_file():
+            raise SystemExit(f"{file} is missing")
     torch.backends.cuda.matmul.allow_tf32 = True
     torch._dynamo.config.recompile_limit = 64
     trainer = Trainer(args)
