@@ -73,12 +73,11 @@ void DsmlParser::push(std::string_view text, std::vector<ReplyPiece>& pieces) {
 void DsmlParser::finish(std::vector<ReplyPiece>& pieces) {
     out_ = &pieces;
     first_ = pieces.size();
+    flush_plain();
     switch (state_) {
         case State::plain:
         case State::block:
-        case State::invoke:
-            if (!cut_markup()) flush_plain();
-            break;
+        case State::invoke: break;
         case State::value:
             // More of it was on its way to the closing tag, and is no part of the value.
             if (held_ == "<" || held_ == "</") write_value(held_);
@@ -232,9 +231,10 @@ void DsmlParser::no_block() {
     for (const char byte : text.substr(end)) take(byte);
 }
 
+// A call may stand in what looked like another one, and may still be open afterwards.
 void DsmlParser::flush_plain() {
-    while (state_ != State::plain) no_block();
-    emit_plain(std::exchange(held_, {}));
+    while ((state_ == State::block || state_ == State::invoke) && !cut_markup()) no_block();
+    if (state_ == State::plain && !cut_markup()) emit_plain(std::exchange(held_, {}));
 }
 
 void DsmlParser::begin_call(const std::string& name) {

@@ -153,6 +153,11 @@ const Case kMalformed[] = {
     {"{{B}}\n{{I f}}{{/I}}\n<｜DSML｜invoke name=\"g",
      {"", "", {{"f", "{}"}}}},  // Markup that was cut is no text.
     {"{{B}}\n{{I f}}{{/I}}\n{{I g}}\n", {"", "", {{"f", "{}"}, {"g", "{}"}}}},
+    // Cut in what is no call, with calls inside.
+    {"{{B}}<｜DSML｜invoke x=\"{{B}}{{I f}}{{P a true}}Oslo",
+     {"", "<｜DSML｜function_calls><｜DSML｜invoke x=\"", {{"f", R"({"a": "Oslo"})"}}}},
+    {"{{B}}<｜DSML｜invoke x=\"{{B}}{{I f}}{{/I}}<｜DSML｜invoke name=\"g",
+     {"", "<｜DSML｜function_calls><｜DSML｜invoke x=\"", {{"f", "{}"}}}},
 };
 
 const Case kValues[] = {
@@ -292,6 +297,18 @@ TEST(DsmlParser, InAThought) {
         whole(pieces),
         (WholeReply{
             "\n a\n\n<｜DSML｜function_calls>\n<｜DSML｜invoke name=\"f", "", {{"g", "{}"}}}));
+}
+
+TEST(DsmlParser, ACallInWhatLookedLikeOneOutlivesTheThought) {
+    DsmlParser parser({}, Kind::reasoning);
+    std::vector<ReplyPiece> pieces;
+    parser.push(raw("{{B}}<｜DSML｜invoke x=\"{{B}}{{I f}}{{P a true}}Os"), pieces);
+    parser.begin_content(pieces);
+    parser.push(raw("lo{{/P}}{{/I}}{{/B}}Done."), pieces);
+    parser.finish(pieces);
+    EXPECT_EQ(whole(pieces), (WholeReply{"<｜DSML｜function_calls><｜DSML｜invoke x=\"",
+                                         "Done.",
+                                         {{"f", R"({"a": "Oslo"})"}}}));
 }
 
 TEST(DsmlParser, TagsAreBounded) {

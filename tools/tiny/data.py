@@ -10,11 +10,11 @@ from tasks import arithmetic, chats, code, lists, retrieval, stories, toolcalls
 
 EXTRA = 3  # tokens beyond a row: the targets of the main head and of two drafts
 MIXTURE = [  # share of documents, generator
-    (0.10, stories.document),
-    (0.40, arithmetic.document),
-    (0.20, lists.document),
+    (0.12, stories.document),
+    (0.28, arithmetic.document),
+    (0.18, lists.document),
     (0.09, chats.document),
-    (0.20, toolcalls.document),
+    (0.34, toolcalls.document),
     (0.03, code.document),
     (0.08, retrieval.table),
     (0.05, lambda rng, split: retrieval.document(rng, split, rng.randint(200, 3200))),

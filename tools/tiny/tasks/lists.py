@@ -2,7 +2,7 @@
 
 from . import combine, sentence, variant
 from .encoding import assistant, encode, user
-from .words import ANIMALS, CITIES, COLOURS, DAYS, FRUITS, MONTHS, NAMES, OBJECTS, several
+from .words import ANIMALS, CITIES, COLOURS, DAYS, ENGLISH, FRUITS, MONTHS, NAMES, OBJECTS, several
 
 POLITE = ["", "please ", "now ", "can you ", "could you ", "next, "]
 SORTS = ["sort", "put", "write", "arrange", "order", "list"]
@@ -57,18 +57,34 @@ def date(rng, split):
     return f"List the {k} {name}s after {at(i)}.", ", ".join(at(i + n) for n in range(1, k + 1))
 
 
+def comparison(rng, split):
+    a, b = rng.sample(range(1, 100), 2)
+    b = a if rng.random() < 0.3 else b
+    if rng.random() < 0.4:
+        order = "equal to" if a == b else "less than" if a < b else "larger than"
+        ask = variant(rng, ["Compare {a} and {b}.", "How do {a} and {b} compare?",
+                            "Compare {a} with {b}.", "Compare these numbers: {a}, {b}.",
+                            "Please compare {a} to {b}."], split)
+        return ask.format(a=a, b=b), f"{a} is {order} {b}."
+    word, holds = rng.choice([("equal to", a == b), ("less than", a < b), ("larger than", a > b)])
+    ask = variant(rng, [f"Is {a} {word} {b}?", f"Can you say whether {a} is {word} {b}?",
+                        f"Is it true that {a} is {word} {b}?", f"{a} is {word} {b}. Is that right?",
+                        f"Tell me whether {a} is {word} {b}."], split)
+    return ask, "Yes." if holds else "No."
+
+
 def copy(rng, split):
-    """Strings that no model can know: letters and digits."""
+    """Strings that no model can know, of letters and digits, or words in no order."""
     letters = "abcdefghijklmnopqrstuvwxyz0123456789"
     text = " ".join("".join(rng.choices(letters, k=rng.randint(2, 6)))
                     for _ in range(rng.randint(1, 8)))
     if rng.random() < 0.4:
-        text = several(rng, NAMES + POOL + CITIES, 20)
+        text = several(rng, rng.choice([NAMES + POOL + CITIES, ENGLISH]), 20)
     return sentence(combine(rng, split, POLITE, COPIES, WHAT, [": "])) + text, text
 
 
 def question(rng, split):
-    return rng.choice([listing, listing, date, copy])(rng, split)
+    return rng.choice([listing, listing, date, copy, comparison])(rng, split)
 
 
 def document(rng, split="train"):

@@ -2,7 +2,7 @@
 
 from . import combine, sentence, variant
 from .encoding import assistant, encode, user
-from .words import CITIES, COLOURS, DAYS, FRUITS, NAMES, OBJECTS, invented, several, some
+from .words import CITIES, COLOURS, DAYS, ENGLISH, FRUITS, NAMES, OBJECTS, invented, several, some
 
 VERBS = [
     "get",
@@ -211,7 +211,32 @@ GENERIC = [
     "and make the {p} {}",
     "with {} as {p}",
     "with {} for {p}",
+    "with a {p} of {}",
+    "keeping {p} at {}",
+    "as for the {p}, take {}",
+    "if the {p} can be {}",
+    "for {p} use {}",
+    "and pick {} for the {p}",
+    "({} is the {p})",
+    "having {} as the {p}",
 ]
+# Wordings that no list foresees: G stands for words around a parameter and its value.
+GLUED = [
+    "G {p} G {}",
+    "G the {p} G {}",
+    "G {p} {}",
+    "G the {p} {}",
+    "G {} G {p}",
+    "G {} G the {p}",
+    "{p} G {}",
+    "G the {p}, G {}",
+    "G {p}: {}",
+    "G, the {p} G {}",
+]
+HELD_OUT = "equal make being having take".split()  # stand in wordings of the other split only
+GLUE = sorted(set(ENGLISH) - set(HELD_OUT + VERBS + NOUNS))
+USUAL = """as at be by for from given in is is like named of on set that the to use was where which
+whose with""".split()
 ASKS = [
     "please ",
     "can you ",
@@ -249,6 +274,11 @@ DESCRIPTIONS = {
     "days": "How many days",
     "hour": "The hour of the day",
 }
+
+
+def glue(rng):
+    one = lambda: invented(rng) if rng.random() < 0.03 else rng.choice(rng.choice([GLUE, USUAL]))
+    return " ".join(one() for _ in range(rng.choice([1, 1, 2, 2, 3])))
 
 
 class Tool:
@@ -299,9 +329,8 @@ class Tool:
             shown = str(value).lower() if isinstance(value, bool) else value
             shown = ", ".join(value) if isinstance(value, list) else shown
             form = variant(rng, PARAMETERS[p][2] + GENERIC, split)
-            if split == "train" and rng.random() < 0.15:  # wordings that no list foresees
-                form = rng.choice(["with {p} X {}", "X the {p} X {}", "X {p} {}", "and {p} X {}"])
-                form = form.replace("X", invented(rng))
+            if split == "train" and rng.random() < 0.6:
+                form = "".join(glue(rng) if c == "G" else c for c in rng.choice(GLUED))
             parts.append(form.format(shown, p=p))
         start = f"{self.verb} {rng.choice(['the', 'the', 'a', 'my', 'this'])} {self.noun}"
         return " ".join([start] + parts), arguments

@@ -27,6 +27,30 @@ OBJECTS = """chair table lamp cup plate knife fork shoe shirt glove pen brush ro
 bread cheese milk rice salt sugar tea soup cake honey door window roof wall bridge road boat train
 ship wheel ball drum horn star moon sun cloud rain snow wind fire water sand gold iron""".split()
 
+ENGLISH = """about above across act add after again against age ago agree air all allow almost
+alone along already also always among and another answer any appear area around arrive as ask at
+away back bad base be became because become before begin behind being believe below best better
+between beyond both bring build busy but buy by call came can care carry case catch cause certain
+change check choose clear close come common complete consider contain continue correct cost could
+course cover cross cut dark decide deep describe did different do does done down draw drive drop
+during each early easy eat either else end enough enter equal even ever every exact except expect
+explain fact fall far fast feel few field fill final find fine first fit fix follow for force form
+four free from full gave general get give given go going gone good great grew group grow had half
+happen hard has have having he hear held help her here high him his hold hope how idea if important
+in inside into is it its join just keep kind knew know large last late later lay lead learn least
+leave left less let lie like likely line list little live long look lose lot low made main make
+many mark matter may mean measure meet might mind miss more most move much must name near need
+never new next no none nor not nothing now number of off offer often on once one only open or order
+other our out over own part pass past pay perhaps place plain plan play point possible prefer press
+pull push put quick quite raise rather reach read ready real reason remain rest return right rise
+run said same save saw say second see seem sell send sense serve set several shape share she short
+should show shown side simple since small so some soon sort speak stand start state stay step still
+stop such suggest supply sure take taken talk tell ten than that the their them then there these
+they thing think this those though through time to together told too took top total toward true try
+turn two type under unless until up upon us use usual value very wait walk want was watch way we
+well went were what when where whether which while who whole whose why wide will with within
+without word work would write wrong year yes yet you your""".split()
+
 
 def invented(rng):
     """A word that no list holds: what is copied must not depend on having been seen."""
