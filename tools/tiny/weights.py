@@ -8,6 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 PART = 15_500_000  # bytes of one file
+SHARD = 12_400_000  # the same of the exported checkpoint
 
 
 def split(tensors, limit=PART):
@@ -93,7 +94,7 @@ def export(model, folder):
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     tensors = export_tensors(model)
-    parts, where = split(tensors, 1 << 40), {}
+    parts, where = split(tensors, SHARD), {}
     for i, part in enumerate(parts):
         file = f"model-{i + 1:05d}-of-{len(parts):05d}.safetensors"
         save_file(part, folder / file, metadata={"format": "pt"})
