@@ -7,6 +7,7 @@
 #include <fstream>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "base/file.h"
 #include "checkpoint/inventory.h"
@@ -29,7 +30,7 @@ const std::string kGate = "model.layers.0.mlp.gate_proj";
 // A checkpoint of one dense layer, one with four experts, and one that predicts; small enough to be
 // written anew for every test and then damaged.
 TinyRecipe small(CheckpointFormat format) {
-    TinyRecipe recipe = tiny_preset("ship").value();
+    TinyRecipe recipe = tiny_preset("small").value();
     recipe.format = format;
     for (const auto& [key, value] : {std::pair{"num_hidden_layers", 2},
                                      {"hidden_size", 128},
@@ -144,14 +145,24 @@ TEST(Checkpoint, TheShippedFolderIsSound) {
     const fs::path folder = fs::path(FATHOM_SOURCE_DIR) / "models" / "tiny";
     uintmax_t bytes = 0;
     for (const auto& entry : fs::directory_iterator(folder)) bytes += entry.file_size();
-    EXPECT_LE(bytes, 12'500'000u);
+    EXPECT_LE(bytes, 40'000'000u);
     Result<ModelArgs> args = load_model_args(folder);
     ASSERT_TRUE(args.ok()) << args.error().message;
     Result<Checkpoint> checkpoint = Checkpoint::open(folder);
     ASSERT_TRUE(checkpoint.ok()) << checkpoint.error().message;
-    EXPECT_EQ(checkpoint.value().format(), CheckpointFormat::fp8);
+    EXPECT_EQ(checkpoint.value().format(), CheckpointFormat::bf16);
     const Verification found = verify(checkpoint.value(), args.value());
     EXPECT_TRUE(found.problems.empty()) << found.problems.front();
+    // The real inner sizes, and enough of the rest for each part to matter.
+    const ModelArgs& a = args.value();
+    EXPECT_EQ(std::tie(a.kv_lora_rank, a.qk_rope_head_dim, a.qk_nope_head_dim, a.v_head_dim,
+                       a.index_head_dim, a.n_mtp_layers),
+              std::make_tuple(512, 64, 128, 128, 128, 1));
+    EXPECT_GE(a.n_layers, 6);
+    EXPECT_GE(a.n_routed_experts, 16);
+    EXPECT_GT(a.n_expert_groups, a.n_limited_groups);
+    EXPECT_LE(a.index_topk, 256);
+    EXPECT_GE(a.max_position, 8192);
 }
 
 TEST(Checkpoint, LinearsByFormat) {

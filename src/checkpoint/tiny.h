@@ -32,7 +32,7 @@ struct TinyRecipe {
 };
 
 // reference and wide: the checkpoints that tests/golden was made with, byte for byte. bench: about
-// 1 GB in bf16 (docs/adr). ship: what models/tiny holds, fp8. nullopt for another name.
+// 1 GB in bf16 (docs/adr). small: one file, quick to load, fp8. nullopt for another name.
 std::optional<TinyRecipe> tiny_preset(std::string_view name);
 std::span<const char* const> tiny_preset_names();
 // The keys that TinyRecipe::sizes may have.

@@ -6,7 +6,7 @@
 namespace fathom {
 namespace {
 
-constexpr const char* kPresets[] = {"reference", "wide", "bench", "ship"};
+constexpr const char* kPresets[] = {"reference", "wide", "bench", "small"};
 
 const InputRange kReferenceRanges[] = {
 #include "checkpoint/data/reference_ranges.inc"
@@ -71,7 +71,7 @@ std::optional<TinyRecipe> tiny_preset(std::string_view name) {
     } else if (name == "bench") {
         recipe.seed = 20251203;
         recipe.files = 4;
-    } else if (name == "ship") {
+    } else if (name == "small") {
         recipe.seed = 20251204;
         recipe.format = CheckpointFormat::fp8;
         recipe.files = 1;

@@ -86,16 +86,15 @@ TEST(Tiny, WideIsByteForByte) {
 
 TEST(Tiny, OneThreadOrThreeMakeTheSame) {
     TemporaryFolder one, three;
-    const TinyRecipe recipe = recipe_of("ship", CheckpointFormat::w8a8);
+    const TinyRecipe recipe = recipe_of("small", CheckpointFormat::w8a8);
     ASSERT_TRUE(write_tiny(one.path(), recipe, 1).ok());
     ASSERT_TRUE(write_tiny(three.path(), recipe, 3).ok());
     for (const auto& entry : fs::directory_iterator(one.path()))
         EXPECT_EQ(sha256(entry.path()), sha256(three.path() / entry.path().filename()));
 }
 
-// What models/tiny promises.
-TEST(Tiny, ShippedPresetIsSmall) {
-    const fs::path folder = testing::tiny_checkpoint("ship", CheckpointFormat::fp8);
+TEST(Tiny, SmallPresetIsSmall) {
+    const fs::path folder = testing::tiny_checkpoint("small", CheckpointFormat::fp8);
     uintmax_t bytes = 0;
     for (const auto& entry : fs::directory_iterator(folder)) bytes += entry.file_size();
     EXPECT_LE(bytes, 12'500'000u);
@@ -150,7 +149,7 @@ TEST(Tiny, SizesThatDoNotFitAreRefused) {
 
 TEST(Tiny, AnotherCheckpointIsNotMixedIn) {
     TemporaryFolder folder;
-    TinyRecipe recipe = recipe_of("ship", CheckpointFormat::fp8);
+    TinyRecipe recipe = recipe_of("small", CheckpointFormat::fp8);
     recipe.sizes.emplace_back("num_hidden_layers", 1);
     recipe.files = 3;
     ASSERT_TRUE(write_tiny(folder.path(), recipe, 2).ok());
