@@ -6,7 +6,7 @@ import random
 
 import numpy as np
 
-from tasks import arithmetic, chats, code, lists, retrieval, stories, toolcalls
+from tasks import arithmetic, chats, code, lists, retrieval, sayings, stories, toolcalls
 
 EXTRA = 3  # tokens beyond a row: the targets of the main head and of two drafts
 MIXTURE = [  # share of documents, generator
@@ -16,6 +16,7 @@ MIXTURE = [  # share of documents, generator
     (0.09, chats.document),
     (0.34, toolcalls.document),
     (0.03, code.document),
+    (0.03, sayings.document),
     (0.08, retrieval.table),
     (0.05, lambda rng, split: retrieval.document(rng, split, rng.randint(200, 3200))),
 ]

@@ -2,6 +2,7 @@
 
 from . import arithmetic, lists, stories, variant
 from .encoding import assistant, encode, user
+from .sayings import upper
 from .words import CITIES, NAMES
 
 ABOUT = (
@@ -76,6 +77,17 @@ COLOUR_OF = {
     "coal": "black",
     "chocolate": "brown",
 }
+COUNTS = {
+    "days are in a week": 7,
+    "months are in a year": 12,
+    "hours are in a day": 24,
+    "minutes are in an hour": 60,
+    "seconds are in a minute": 60,
+    "legs does a dog have": 4,
+    "legs does a duck have": 2,
+    "seasons are in a year": 4,
+    "letters are in the alphabet": 26,
+}
 SYSTEMS = [
     "You are a helpful assistant.",
     "Be brief.",
@@ -86,7 +98,7 @@ SYSTEMS = [
 
 
 def fact(rng, split):
-    kind = rng.randrange(3)
+    kind = rng.randrange(4)
     if kind == 0:
         land, city = rng.choice(list(CAPITALS.items()))
         return (
@@ -107,8 +119,14 @@ def fact(rng, split):
         a, b = rng.choice(list(OPPOSITES.items()))
         a, b = (a, b) if rng.random() < 0.5 else (b, a)
         return f"What is the opposite of {a}?", f"The opposite of {a} is {b}."
+    if kind == 2:
+        what, n = rng.choice(list(COUNTS.items()))
+        noun, rest = what.split(" ", 1)
+        if rest.startswith("does "):
+            return f"How many {what}?", f"{upper(rest[5:-5])} has {n} {noun}."
+        return f"How many {what}?", f"There are {n} {noun} {rest[4:]}."
     thing, colour = rng.choice(list(COLOUR_OF.items()))
-    return f"What colour is {thing}?", f"{thing[0].upper()}{thing[1:]} is {colour}."
+    return f"What colour is {thing}?", f"{upper(thing)} is {colour}."
 
 
 def memory(rng):

@@ -24,7 +24,8 @@ def listing(rng, split):
     if kind == 0:
         ordered = sorted(words, key=int) if numbers else sorted(words)
         how = "from small to large" if numbers else "in alphabetical order"
-        ask = combine(rng, split, POLITE, SORTS, WHAT, [" {how}: "])
+        what = WHAT + [" these numbers" if numbers else " these words"]
+        ask = combine(rng, split, POLITE, SORTS, what, [" {how}: "])
         return sentence(ask, how=how) + text, ", ".join(ordered)
     if kind == 1:
         return sentence(combine(rng, split, POLITE, REVERSES)) + text, ", ".join(words[::-1])
