@@ -85,7 +85,7 @@ def idle(request):
 
 
 # Half a check is done; the argument of the mark says what the other half asks.
-HALVES = {"needs_trained_model": "left to a trained or full-size model",
+HALVES = {"needs_full_size_model": "left to a full-size model",
           "needs_speculation": "left to the time when drafts are built"}
 
 

@@ -83,7 +83,7 @@ def thoughtful(server, send=chat, reply="Yes.", **more):
 
 
 @pytest.mark.parametrize("kwargs", [{"thinking": True}, {"enable_thinking": True}], ids=str)
-@pytest.mark.needs_trained_model("that the thought makes sense")
+@pytest.mark.needs_full_size_model("that the thought makes sense")
 def test_28_thinking(server, kwargs):
     message = thoughtful(server, chat_template_kwargs=kwargs)["message"]
     assert message["content"] == "Yes."
@@ -180,7 +180,7 @@ def json_schema(schema=None):
         "name": "answer", "description": "An answer.", "strict": True, "schema": schema or SCHEMA}}
 
 
-@pytest.mark.needs_trained_model("that the answer is true")
+@pytest.mark.needs_full_size_model("that the answer is true")
 def test_45_json_schema(server):
     for seed in range(3):
         reply = chat(server, "Is it?", response_format=json_schema(), max_tokens=2000, seed=seed)

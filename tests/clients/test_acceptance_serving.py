@@ -305,7 +305,7 @@ def test_61_a_megabyte_of_prompt(server):
     assert reply["usage"]["prompt_tokens"] == 500
 
 
-@pytest.mark.needs_trained_model("64k tokens, which two cores compute for minutes")
+@pytest.mark.needs_full_size_model("64k tokens, which two cores compute for minutes")
 def test_61_a_long_prompt_stalls_nobody():
     with Server("--max-num-batched-tokens", "256", "--no-enable-prefix-caching") as slow:
         prompt = [300 + i * i % 190 for i in range(6000)]

@@ -32,7 +32,6 @@ def says(server, text, tools=(WEATHER,), **more):
     return whole
 
 
-@pytest.mark.needs_trained_model("that the model itself chooses to call")
 def test_31_a_call(server):
     reply = says(server, "I'll check.\n\n" + block(("get_weather", OSLO)))
     assert reply["message"]["content"] == "I'll check."

@@ -29,7 +29,7 @@ class Report(pydantic.BaseModel):
 MODELS = {"chat": agents.OpenAIChatCompletionsModel, "responses": agents.OpenAIResponsesModel}
 
 
-@pytest.mark.needs_trained_model("that the report is of the weather it looked up")
+@pytest.mark.needs_full_size_model("that the report is of the weather it looked up")
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("kind", MODELS)
 def test_an_agent_calls_a_tool_and_reports(server, kind, streaming):

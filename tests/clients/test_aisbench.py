@@ -34,7 +34,7 @@ def ask_all(model, max_out_len=12, figures=True):
     return asyncio.run(everyone())
 
 
-@pytest.mark.needs_trained_model("the accuracy on gsm8k")
+@pytest.mark.needs_full_size_model("the accuracy on gsm8k")
 @pytest.mark.parametrize("streaming", [False, True])
 @pytest.mark.parametrize("kind", [VLLMCustomAPI, VLLMCustomAPIChat])
 def test_43_all_succeed(server, kind, streaming):

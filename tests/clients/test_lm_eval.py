@@ -54,7 +54,7 @@ GENERATING = {
 }
 
 
-@pytest.mark.needs_trained_model("gsm8k itself, about 0.95")
+@pytest.mark.needs_full_size_model("gsm8k itself, about 0.95")
 @pytest.mark.parametrize("name", GENERATING)
 def test_07_generation(server, name):
     results = evaluate(server, "sums", **GENERATING[name])
@@ -82,7 +82,7 @@ def sums_of_logprobs(server, sample):
         yield sum(entry[str(id)]["logprob"] for entry, id in zip(entries[begin:], whole[begin:]))
 
 
-@pytest.mark.needs_trained_model("arc_easy itself, above 0.7")
+@pytest.mark.needs_full_size_model("arc_easy itself, above 0.7")
 @pytest.mark.parametrize("args", [
     {"tokenizer_backend": "huggingface", "tokenized_requests": True},
     {"tokenizer_backend": "huggingface", "tokenized_requests": False},
@@ -103,7 +103,7 @@ def test_22_with_the_servers_tokenizer(detailed, backend):
         assert told == pytest.approx(list(sums_of_logprobs(detailed, sample)), abs=1e-4)
 
 
-@pytest.mark.needs_trained_model("gsm8k itself, about 0.95")
+@pytest.mark.needs_full_size_model("gsm8k itself, about 0.95")
 @pytest.mark.parametrize("concurrent", [1, 8])
 def test_44_chat(server, concurrent):
     results = evaluate(server, "sums", model="local-chat-completions", chat=True,
