@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 30
-TIDY_SECONDS ?= 240
+TIDY_SECONDS ?= 120
 CHECKPOINT ?= models/tiny
 ARGS ?=
 
