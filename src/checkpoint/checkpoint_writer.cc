@@ -101,33 +101,24 @@ void CheckpointWriter::add(PlannedWeight weight) {
 
 void CheckpointWriter::split_evenly(int files) {
     const int64_t total = total_bytes();
-    int64_t size = 0;
-    for (Output& output : outputs_) {
-        if (size > 0 && size * files >= total && files_ < files) {
-            ++files_;
-            size = 0;
-        }
-        output.file = files_ - 1;
-        size += output.bytes();
-    }
-    open_slots();
+    split([&](int64_t size, int64_t) { return size * files >= total && files_ < files; });
 }
 
 void CheckpointWriter::split_at(int64_t bytes_max) {
+    split([&](int64_t size, int64_t next) { return size + next > bytes_max; });
+}
+
+void CheckpointWriter::split(const std::function<bool(int64_t size, int64_t next)>& is_full) {
+    CHECK(writers_.empty(), "split twice");
     int64_t size = 0;
     for (Output& output : outputs_) {
-        if (size > 0 && size + output.bytes() > bytes_max) {
+        if (size > 0 && is_full(size, output.bytes())) {
             ++files_;
             size = 0;
         }
         output.file = files_ - 1;
         size += output.bytes();
     }
-    open_slots();
-}
-
-void CheckpointWriter::open_slots() {
-    CHECK(writers_.empty(), "split twice");
     writers_.resize(files_);
     for (Output& output : outputs_)
         output.slot = writers_[output.file].add(output.name, output.dtype, output.shape);

@@ -84,7 +84,8 @@ private:
     std::string file_name(int file) const;
     std::string index_json() const;
     std::string description_json() const;
-    void open_slots();
+    // The next file begins where this one, of so many bytes, is full for a tensor of so many more.
+    void split(const std::function<bool(int64_t size, int64_t next)>& is_full);
     std::vector<Piece> pieces() const;
     Status make(const Piece& piece, const Rows& rows);
     Status copy(const Plan& plan, const Piece& piece);

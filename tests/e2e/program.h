@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/check.h"
+#include "http/client.h"
 #include "testing/tiny_checkpoint.h"
 
 namespace fathom::testing {
@@ -26,6 +27,13 @@ inline std::string read_file(const std::filesystem::path& path) {
 }
 
 inline std::string shipped_model() { return str(FATHOM_SOURCE_DIR, "/models/tiny"); }
+
+// REQUIRES: something listens there.
+inline http::Client connect(int port, std::chrono::milliseconds timeout = std::chrono::minutes(1)) {
+    Result<http::Client> client = http::Client::connect("127.0.0.1", port, timeout);
+    CHECK(client.ok(), client.error().message);
+    return std::move(client).value();
+}
 
 // The program itself (FATHOM_PROGRAM) as a process of its own; killed with the object.
 class Program {

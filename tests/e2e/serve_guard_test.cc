@@ -1,7 +1,6 @@
 // `fathom serve` behind keys, TLS and a Unix socket.
 #include <nlohmann/json.hpp>
 
-#include "http/client.h"
 #include "http/tls_testing.h"
 #include "program.h"
 
@@ -11,12 +10,6 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 using Json = nlohmann::json;
-
-http::Client connect(int port) {
-    Result<http::Client> client = http::Client::connect("127.0.0.1", port);
-    CHECK(client.ok(), client.error().message);
-    return std::move(client).value();
-}
 
 // The sentence with which it does not start.
 std::string refusal(const std::vector<std::string>& more) {

@@ -9,7 +9,6 @@
 #include <thread>
 
 #include "base/clock.h"
-#include "http/client.h"
 #include "program.h"
 
 namespace fathom::testing {
@@ -37,9 +36,7 @@ protected:
     }
 
     static http::Client connect(std::chrono::milliseconds timeout = 60s) {
-        Result<http::Client> client = http::Client::connect("127.0.0.1", program->port, timeout);
-        CHECK(client.ok(), client.error().message);
-        return std::move(client).value();
+        return testing::connect(program->port, timeout);
     }
     static http::Response get(const char* path) {
         Result<http::Response> answer = connect().request("GET", path);

@@ -2,7 +2,6 @@
 #include <nlohmann/json.hpp>
 
 #include "base/token.h"
-#include "http/client.h"
 #include "program.h"
 #include "testing/golden.h"
 
@@ -11,12 +10,6 @@ namespace {
 
 using namespace std::chrono_literals;
 using Json = nlohmann::json;
-
-http::Client connect(int port) {
-    Result<http::Client> client = http::Client::connect("127.0.0.1", port);
-    CHECK(client.ok(), client.error().message);
-    return std::move(client).value();
-}
 
 Json post(int port, const Json& body) {
     Result<http::Response> answer = connect(port).request("POST", "/v1/completions", body.dump());

@@ -2,7 +2,6 @@
 // server. How well it does in numbers, `make eval` says.
 #include <nlohmann/json.hpp>
 
-#include "http/client.h"
 #include "program.h"
 
 namespace fathom::testing {
@@ -16,9 +15,7 @@ protected:
     static void TearDownTestSuite() { server_.reset(); }
 
     static Json post(const char* path, const Json& body) {
-        Result<http::Client> client = http::Client::connect("127.0.0.1", server_->port);
-        CHECK(client.ok(), client.error().message);
-        Result<http::Response> answer = client.value().request("POST", path, body.dump());
+        Result<http::Response> answer = connect(server_->port).request("POST", path, body.dump());
         CHECK(answer.ok(), answer.error().message);
         EXPECT_EQ(answer.value().status, 200) << answer.value().body;
         return Json::parse(answer.value().body)["choices"][0];

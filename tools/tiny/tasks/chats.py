@@ -78,15 +78,15 @@ COLOUR_OF = {
     "chocolate": "brown",
 }
 COUNTS = {
-    "days are in a week": 7,
-    "months are in a year": 12,
-    "hours are in a day": 24,
-    "minutes are in an hour": 60,
-    "seconds are in a minute": 60,
-    "legs does a dog have": 4,
-    "legs does a duck have": 2,
-    "seasons are in a year": 4,
-    "letters are in the alphabet": 26,
+    "How many days are in a week?": "There are 7 days in a week.",
+    "How many months are in a year?": "There are 12 months in a year.",
+    "How many hours are in a day?": "There are 24 hours in a day.",
+    "How many minutes are in an hour?": "There are 60 minutes in an hour.",
+    "How many seconds are in a minute?": "There are 60 seconds in a minute.",
+    "How many legs does a dog have?": "A dog has 4 legs.",
+    "How many legs does a duck have?": "A duck has 2 legs.",
+    "How many seasons are in a year?": "There are 4 seasons in a year.",
+    "How many letters are in the alphabet?": "There are 26 letters in the alphabet.",
 }
 SYSTEMS = [
     "You are a helpful assistant.",
@@ -120,11 +120,7 @@ def fact(rng, split):
         a, b = (a, b) if rng.random() < 0.5 else (b, a)
         return f"What is the opposite of {a}?", f"The opposite of {a} is {b}."
     if kind == 2:
-        what, n = rng.choice(list(COUNTS.items()))
-        noun, rest = what.split(" ", 1)
-        if rest.startswith("does "):
-            return f"How many {what}?", f"{upper(rest[5:-5])} has {n} {noun}."
-        return f"How many {what}?", f"There are {n} {noun} {rest[4:]}."
+        return rng.choice(list(COUNTS.items()))
     thing, colour = rng.choice(list(COLOUR_OF.items()))
     return f"What colour is {thing}?", f"{upper(thing)} is {colour}."
 

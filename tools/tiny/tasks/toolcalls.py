@@ -235,7 +235,7 @@ GLUED = [
 ]
 HELD_OUT = "equal make being having take".split()  # stand in wordings of the other split only
 GLUE = sorted(set(ENGLISH) - set(HELD_OUT + VERBS + NOUNS))
-USUAL = """as at be by for from given in is is like named of on set that the to use was where which
+USUAL = """as at be by for from given in is like named of on set that the to use was where which
 whose with""".split()
 ASKS = [
     "please ",

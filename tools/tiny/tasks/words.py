@@ -27,6 +27,7 @@ OBJECTS = """chair table lamp cup plate knife fork shoe shirt glove pen brush ro
 bread cheese milk rice salt sugar tea soup cake honey door window roof wall bridge road boat train
 ship wheel ball drum horn star moon sun cloud rain snow wind fire water sand gold iron""".split()
 
+# Common words that mean nothing here: what is copied, and what may stand around a value.
 ENGLISH = """about above across act add after again against age ago agree air all allow almost
 alone along already also always among and another answer any appear area around arrive as ask at
 away back bad base be became because become before begin behind being believe below best better
