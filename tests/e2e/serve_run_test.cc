@@ -83,7 +83,7 @@ TEST(ServeRun, TheLastStartUpLineWorksWhenPasted) {
     const std::vector<std::string> words = shell_words(program.lines.back());
     ASSERT_EQ(words.size(), 6u);
     ASSERT_EQ(words[2] + words[4], "-H-d");
-    const std::string header = words[3];
+    const std::string& header = words[3];
     const size_t colon = header.find(": "), path = words[1].find('/', words[1].find("://") + 3);
     Result<http::Response> answer =
         connect(program.port)
